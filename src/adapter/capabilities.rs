@@ -1,0 +1,39 @@
+//! What a server can do. Macros and Rust ask these, never the name of an engine.
+
+/// How a new table takes the place of the old one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swap {
+    /// One `RENAME TABLE a TO b, c TO a`: readers never see it missing (MySQL, MariaDB).
+    MultiRename,
+    /// DDL is transactional: renames inside one transaction (DuckDB, PostgreSQL).
+    Transaction,
+}
+
+/// How rows are merged on a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upsert {
+    /// `INSERT … ON DUPLICATE KEY UPDATE`
+    OnDuplicateKey,
+    /// `MERGE INTO`
+    Merge,
+    None,
+}
+
+/// Probed from the server's version, overridable in the profile under `capabilities:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// `MariaDB`, `MySQL`, `DuckDB` …, for people.
+    pub product: String,
+    pub version: String,
+    pub swap: Swap,
+    pub upsert: Upsert,
+    /// A DDL statement takes part in a transaction.
+    pub transactional_ddl: bool,
+    pub create_or_replace_table: bool,
+    /// `alter table … add index if not exists`
+    pub add_index_if_not_exists: bool,
+    /// `md5()` is there without installing anything (not on MySQL ≥ 9.6).
+    pub md5: bool,
+    pub except_intersect: bool,
+    pub returning: bool,
+}

@@ -1,0 +1,127 @@
+//! Floor 3. Databases without Jinja: [`Adapter`] (what a warehouse can do, how its names are written and its catalog
+//! is read), [`Connection`] (one session), [`Relation`], [`Column`], [`Table`], [`Capabilities`], the relation
+//! [`cache`] and the node's [`session`].
+//!
+//! DuckDB's connection is handed in from outside (`src/py/duckdb.rs`): the core knows its dialect only.
+
+pub mod cache;
+mod capabilities;
+mod column;
+mod error;
+pub mod fake;
+mod relation;
+pub mod session;
+mod table;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use capabilities::{Capabilities, Swap, Upsert};
+pub use column::Column;
+pub use error::{DbError, DbErrorKind, DbResult};
+pub use relation::{Include, Relation, RelationType};
+pub use table::{Cell, ColumnType, Table, TableColumn};
+
+/// What a statement gave back.
+#[derive(Debug, Clone, Default)]
+pub struct QueryResult {
+    /// Rows, when the statement returned any and they were asked for.
+    pub table: Table,
+    pub response: Response,
+}
+
+/// dbt's `adapter_response`: what the server said about a statement.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Response {
+    /// For the console: `SUCCESS 42`, `OK`.
+    pub message: String,
+    /// The verb: `SELECT`, `INSERT`, `CREATE TABLE` …
+    pub code: String,
+    pub rows_affected: Option<u64>,
+}
+
+/// Stops the statement that a connection is running, from another thread.
+pub trait Cancel: Send + Sync + fmt::Debug {
+    /// Asks the server to stop. Idempotent; gives an error only when the server could not be told.
+    fn cancel(&self) -> DbResult<()>;
+}
+
+/// One session with a server. Never shared: a worker owns it while it works on a node.
+pub trait Connection: Send {
+    /// Runs one statement (or, where the server allows it, several). Rows are read only if `fetch`.
+    fn execute(&mut self, sql: &str, fetch: bool) -> DbResult<QueryResult>;
+
+    /// Runs one statement with bound values (`%s` / `?` as the adapter's `binding` says); used by seeds.
+    fn execute_bound(&mut self, sql: &str, values: &[Cell]) -> DbResult<QueryResult>;
+
+    /// Rows as Arrow record batches, for `Project.query`.
+    fn query_arrow(&mut self, sql: &str) -> DbResult<Vec<arrow_array::RecordBatch>>;
+
+    fn cancel_handle(&self) -> Arc<dyn Cancel>;
+
+    /// Whether the session can be used again after an error: false once the connection is lost.
+    fn is_usable(&mut self) -> bool;
+}
+
+/// A warehouse: opens sessions and knows the dialect outside of macros.
+pub trait Adapter: Send + Sync {
+    /// `duckdb`, `mysql`, `mariadb`: dbt's adapter type, which `adapter.dispatch` looks for.
+    fn kind(&self) -> &str;
+
+    /// Types whose macros apply as well, nearest first: mariadb → mysql.
+    fn parents(&self) -> &[&str] {
+        &[]
+    }
+
+    /// Known once a connection has been made; before that, what this kind of server usually can.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Opens a session. `name` labels it in logs.
+    fn connect(&self, name: &str) -> DbResult<Box<dyn Connection>>;
+
+    /// The quote character of identifiers: `"` or `` ` ``.
+    fn quote_char(&self) -> char;
+
+    /// Which parts of a relation's name are written (`database.schema.identifier`).
+    fn include(&self) -> Include;
+
+    /// The longest identifier, in characters.
+    fn max_identifier(&self) -> usize;
+
+    /// The profile's entries that messages, artifacts and `target` may show: never secrets.
+    fn visible_credentials(&self) -> serde_json::Map<String, serde_json::Value>;
+
+    /// `target.database` (DuckDB: the catalog's name); None where schema and database are one.
+    fn database(&self) -> Option<String>;
+
+    /// `target.schema`.
+    fn schema(&self) -> String;
+
+    /// All relations of the given schemas, for the cache, with one round trip where the server allows it.
+    fn list_relations(&self, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Relation>>;
+
+    /// The schemas that exist (names as the server spells them).
+    fn list_schemas(&self, connection: &mut dyn Connection, database: Option<&str>) -> DbResult<Vec<String>>;
+
+    /// Columns in their order. Empty when the relation does not exist.
+    fn columns(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<Column>>;
+
+    /// How a cell is written as a literal of this dialect.
+    fn literal(&self, cell: &Cell) -> String;
+
+    /// The type that a seed's column gets, from what its values look like (dbt: `convert_type`).
+    fn seed_type(&self, column: ColumnType) -> &'static str;
+
+    /// Whether names of relations are compared without case on this server.
+    fn case_insensitive_names(&self) -> bool;
+
+    /// Errors after which the whole unit of work may be tried again (deadlock, lock wait).
+    fn is_transient(&self, error: &DbError) -> bool;
+}
+
+/// A schema, with the database it is in where the server has that level.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SchemaName {
+    pub database: Option<String>,
+    pub schema: String,
+}

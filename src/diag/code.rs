@@ -1,0 +1,56 @@
+//! The stable names of all problems that Headwater reports.
+
+macro_rules! codes {
+    ($($variant:ident = $name:literal,)*) => {
+        /// The stable name of a kind of problem: `error[ref-not-found]`. Scripts may key on it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $($variant,)* }
+
+        impl Code {
+            /// Every code, for tests and documentation.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+// Sorted by name.
+codes! {
+    AmbiguousRelation = "ambiguous-relation",
+    Cancelled = "cancelled",
+    CommandLine = "command-line",
+    Connection = "connection",
+    Cycle = "cycle",
+    Database = "database",
+    Dependency = "dependency",
+    DisabledRef = "disabled-ref",
+    DuplicateName = "duplicate-name",
+    EnvVarNotSet = "env-var-not-set",
+    File = "file",
+    Internal = "internal",
+    InvalidConfig = "invalid-config",
+    InvalidValue = "invalid-value",
+    JinjaRuntime = "jinja-runtime",
+    JinjaSyntax = "jinja-syntax",
+    MacroNotFound = "macro-not-found",
+    MissingKey = "missing-key",
+    NoNodesSelected = "no-nodes-selected",
+    NotSupported = "not-supported",
+    PatchTargetNotFound = "patch-target-not-found",
+    ProfileNotFound = "profile-not-found",
+    ProjectNotFound = "project-not-found",
+    RefNotFound = "ref-not-found",
+    Selection = "selection",
+    SourceNotFound = "source-not-found",
+    TestFailed = "test-failed",
+    UnitTest = "unit-test",
+    UnknownConfig = "unknown-config",
+    UnknownKey = "unknown-key",
+    UnusedConfig = "unused-config",
+    VarNotSet = "var-not-set",
+    VersionMismatch = "version-mismatch",
+    YamlSyntax = "yaml-syntax",
+}

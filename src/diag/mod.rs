@@ -1,0 +1,112 @@
+//! Floor 1. What went wrong, as a value: [`Diagnostic`] with a stable [`Code`], the places in the user's files
+//! ([`Span`]), notes (facts) and helps (actions). Every stage returns diagnostics; only the edges print them.
+//!
+//! Wording (docs/architecture.md): one lower-case phrase, names in backticks, no full stop.
+
+mod code;
+mod source;
+pub mod suggest;
+
+pub use code::Code;
+pub use source::{SourceFile, Span};
+
+/// How serious a diagnostic is. Errors stop the command; warnings do so only under `--warn-error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Warning,
+    Error,
+}
+
+/// A place in a file with what the reader should see there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Label {
+    pub span: Span,
+    pub text: String,
+}
+
+/// One problem, ready to be shown as text, JSON, HTML or a Python exception.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    pub code: Code,
+    /// The first line, after `error[code]: `.
+    pub message: String,
+    /// Where to look first; underlined with `^^^`.
+    pub primary: Option<Label>,
+    /// Other places (at most two are useful); underlined with `---`.
+    pub places: Vec<Label>,
+    /// Facts.
+    pub notes: Vec<String>,
+    /// Actions.
+    pub helps: Vec<String>,
+    /// `unique_id` of the node it belongs to, if any.
+    pub node: Option<String>,
+}
+
+/// The result of work that stops at its first problem. Boxed: the good path stays small.
+pub type Result<T> = std::result::Result<T, Box<Diagnostic>>;
+
+impl Diagnostic {
+    pub fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            code,
+            message: message.into(),
+            primary: None,
+            places: Vec::new(),
+            notes: Vec::new(),
+            helps: Vec::new(),
+            node: None,
+        }
+    }
+
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message)
+    }
+
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message)
+    }
+
+    /// Sets the primary place; `text` may be empty.
+    #[must_use]
+    pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.primary = Some(Label { span, text: text.into() });
+        self
+    }
+
+    /// Adds a secondary place.
+    #[must_use]
+    pub fn place(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.places.push(Label { span, text: text.into() });
+        self
+    }
+
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        self.notes.push(text.into());
+        self
+    }
+
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.helps.push(text.into());
+        self
+    }
+
+    /// Names the node that the problem belongs to (its `unique_id`).
+    #[must_use]
+    pub fn node(mut self, unique_id: impl Into<String>) -> Self {
+        self.node = Some(unique_id.into());
+        self
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    /// For `return Err(...)` where [`Result`] is expected.
+    pub fn boxed(self) -> Box<Self> {
+        Box::new(self)
+    }
+}

@@ -1,0 +1,39 @@
+//! Floor 4. The parsed project: every resource with its config merged, its name resolved and its refs bound.
+//!
+//! Built once by [`parse`]; nothing downstream changes it.
+
+mod node;
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+pub use node::*;
+
+use crate::diag::Diagnostic;
+
+/// The whole project, immutable. Maps are in dbt's order of parsing; lookups by `unique_id`.
+#[derive(Debug, Default)]
+pub struct Manifest {
+    pub nodes: IndexMap<UniqueId, Arc<Node>>,
+    pub sources: IndexMap<UniqueId, Arc<Source>>,
+    pub unit_tests: IndexMap<UniqueId, Arc<UnitTest>>,
+    pub exposures: IndexMap<UniqueId, Arc<Exposure>>,
+    pub macros: IndexMap<UniqueId, Arc<Macro>>,
+    pub docs: IndexMap<UniqueId, Arc<Doc>>,
+    pub groups: IndexMap<UniqueId, Arc<Group>>,
+    /// Disabled nodes and sources: kept for messages ("`x` is disabled") and the artifact.
+    pub disabled: IndexMap<UniqueId, Vec<Disabled>>,
+    /// Selector definitions of selectors.yml, as written (the artifact's `selectors`).
+    pub selectors: serde_json::Map<String, serde_json::Value>,
+    /// Warnings of the parse; errors never get here.
+    pub warnings: Vec<Diagnostic>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Disabled {
+    Node(Arc<Node>),
+    Source(Arc<Source>),
+    UnitTest(Arc<UnitTest>),
+    Exposure(Arc<Exposure>),
+}
