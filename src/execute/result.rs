@@ -1,0 +1,221 @@
+//! What running gave: one [`NodeResult`] per node, [`RunResults`] for the invocation, and their freshness twins.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use crate::diag::Diagnostic;
+use crate::manifest::{Node, ResourceType, Source, UniqueId, UnitTest};
+
+/// How a node ended, in dbt's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    Success,
+    Error,
+    Skipped,
+    PartialSuccess,
+    Pass,
+    Fail,
+    Warn,
+    /// Freshness that could not be asked for.
+    RuntimeError,
+    NoOp,
+}
+
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Skipped => "skipped",
+            Self::PartialSuccess => "partial success",
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Warn => "warn",
+            Self::RuntimeError => "runtime error",
+            Self::NoOp => "no-op",
+        }
+    }
+
+    /// Whether the invocation fails because of it. Skipped nodes do not fail it: their cause does.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Error | Self::Fail | Self::RuntimeError | Self::PartialSuccess)
+    }
+}
+
+/// One phase of a node: `compile` or `execute`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timing {
+    pub name: &'static str,
+    pub started_at: DateTime<Utc>,
+    pub completed_at: DateTime<Utc>,
+}
+
+/// What messages and artifacts need to know of the thing that ran.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeRef {
+    pub unique_id: UniqueId,
+    pub name: String,
+    pub package: Arc<str>,
+    pub resource_type: ResourceType,
+    /// Relative to the package's root; for generic tests the YAML file.
+    pub path: String,
+    /// `table`, `view`, `seed`, `test` …
+    pub materialized: String,
+    /// `schema.alias` as the console shows it; empty for what has no relation of its own.
+    pub relation: String,
+    /// The tested model's name, for unit tests.
+    pub tested: Option<String>,
+}
+
+impl NodeRef {
+    pub fn of_node(node: &Node) -> Self {
+        Self {
+            unique_id: node.unique_id.clone(),
+            name: node.name.clone(),
+            package: node.package.clone(),
+            resource_type: node.resource_type,
+            path: node.original_file_path.clone(),
+            materialized: node.config.values.get("materialized").and_then(Value::as_str).unwrap_or("view").to_owned(),
+            relation: format!("{}.{}", node.schema, node.alias),
+            tested: None,
+        }
+    }
+
+    pub fn of_unit_test(test: &UnitTest) -> Self {
+        Self {
+            unique_id: test.unique_id.clone(),
+            name: test.name.clone(),
+            package: test.package.clone(),
+            resource_type: ResourceType::UnitTest,
+            path: test.original_file_path.clone(),
+            materialized: "unit".to_owned(),
+            relation: String::new(),
+            tested: Some(test.model.clone()),
+        }
+    }
+
+    pub fn of_source(source: &Source) -> Self {
+        Self {
+            unique_id: source.unique_id.clone(),
+            name: format!("{}.{}", source.source_name, source.name),
+            package: source.package.clone(),
+            resource_type: ResourceType::Source,
+            path: source.original_file_path.clone(),
+            materialized: String::new(),
+            relation: format!("{}.{}", source.schema, source.identifier),
+            tested: None,
+        }
+    }
+
+    /// What the console calls it: `sql table model main.a`, `test not_null_a_id`, `unit_test a::counts`.
+    pub fn description(&self) -> String {
+        match self.resource_type {
+            ResourceType::Model => format!("sql {} model {}", self.materialized, self.relation),
+            ResourceType::Seed => format!("seed file {}", self.relation),
+            ResourceType::Snapshot => format!("snapshot {}", self.relation),
+            ResourceType::UnitTest => {
+                format!("unit_test {}::{}", self.tested.as_deref().unwrap_or_default(), self.name)
+            }
+            ResourceType::Source => format!("freshness of {}", self.name),
+            kind => format!("{} {}", kind.as_str().replace('_', " "), self.name),
+        }
+    }
+}
+
+/// The end of one node.
+#[derive(Debug, Clone)]
+pub struct NodeResult {
+    pub unique_id: UniqueId,
+    pub node: NodeRef,
+    pub status: Status,
+    pub timing: Vec<Timing>,
+    /// `Thread-1 (worker)`
+    pub thread_id: String,
+    /// Seconds.
+    pub execution_time: f64,
+    pub adapter_response: Map<String, Value>,
+    pub message: Option<String>,
+    /// Failing rows of a test.
+    pub failures: Option<u64>,
+    pub compiled: Option<bool>,
+    pub compiled_code: Option<Arc<str>>,
+    /// Relative to the project root, with `/`; None where no file was written.
+    pub compiled_path: Option<String>,
+    pub relation_name: Option<String>,
+    /// The whole story of a failure.
+    pub diagnostic: Option<Box<Diagnostic>>,
+}
+
+impl NodeResult {
+    /// A node that did not run.
+    pub fn skipped(node: NodeRef, message: Option<String>) -> Self {
+        Self {
+            unique_id: node.unique_id.clone(),
+            node,
+            status: Status::Skipped,
+            timing: Vec::new(),
+            thread_id: "MainThread".to_owned(),
+            execution_time: 0.0,
+            adapter_response: Map::new(),
+            message,
+            failures: None,
+            compiled: Some(false),
+            compiled_code: None,
+            compiled_path: None,
+            relation_name: None,
+            diagnostic: None,
+        }
+    }
+}
+
+/// Everything that ran, in the order in which it ended (hooks included, as dbt does).
+#[derive(Debug, Clone)]
+pub struct RunResults {
+    pub results: Vec<Arc<NodeResult>>,
+    /// Seconds from the first hook to the last.
+    pub elapsed: f64,
+    pub started_at: DateTime<Utc>,
+    pub generated_at: DateTime<Utc>,
+    pub invocation_id: String,
+    /// Nothing failed (warnings are fine) and nothing was cancelled.
+    pub success: bool,
+    pub cancelled: bool,
+    /// Problems that belong to no node: a schema that could not be created, a file that could not be written.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// One source table's freshness.
+#[derive(Debug, Clone)]
+pub struct FreshnessResult {
+    pub unique_id: UniqueId,
+    pub node: NodeRef,
+    /// Pass, Warn, Error (stale) or RuntimeError.
+    pub status: Status,
+    pub max_loaded_at: Option<DateTime<Utc>>,
+    pub snapshotted_at: Option<DateTime<Utc>>,
+    /// Seconds.
+    pub age: Option<f64>,
+    /// `{warn_after: {count, period}, error_after: …, filter}` as dbt writes it.
+    pub criteria: Value,
+    pub timing: Vec<Timing>,
+    pub thread_id: String,
+    pub execution_time: f64,
+    pub adapter_response: Map<String, Value>,
+    /// Why it is a runtime error.
+    pub error: Option<String>,
+    pub diagnostic: Option<Box<Diagnostic>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct FreshnessResults {
+    pub results: Vec<Arc<FreshnessResult>>,
+    pub elapsed: f64,
+    pub generated_at: DateTime<Utc>,
+    pub invocation_id: String,
+    /// Nothing stale beyond `error_after`, no runtime error.
+    pub success: bool,
+    pub cancelled: bool,
+    pub diagnostics: Vec<Diagnostic>,
+}
