@@ -2,19 +2,26 @@
 //!
 //! Built once by [`parse`]; nothing downstream changes it.
 
+pub mod config;
+mod lookup;
 mod node;
 
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+pub use lookup::{Missing, Resource, version_text};
 pub use node::*;
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Span};
 
 /// The whole project, immutable. Maps are in dbt's order of parsing; lookups by `unique_id`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Manifest {
+    /// The root project.
+    pub project_name: Arc<str>,
+    /// Flag `require_ref_searches_node_package_before_root`.
+    pub node_package_first: bool,
     pub nodes: IndexMap<UniqueId, Arc<Node>>,
     pub sources: IndexMap<UniqueId, Arc<Source>>,
     pub unit_tests: IndexMap<UniqueId, Arc<UnitTest>>,
@@ -28,6 +35,7 @@ pub struct Manifest {
     pub selectors: serde_json::Map<String, serde_json::Value>,
     /// Warnings of the parse; errors never get here.
     pub warnings: Vec<Diagnostic>,
+    index: lookup::Index,
 }
 
 #[derive(Debug, Clone)]
@@ -36,4 +44,24 @@ pub enum Disabled {
     Source(Arc<Source>),
     UnitTest(Arc<UnitTest>),
     Exposure(Arc<Exposure>),
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self {
+            project_name: "".into(),
+            node_package_first: false,
+            nodes: IndexMap::new(),
+            sources: IndexMap::new(),
+            unit_tests: IndexMap::new(),
+            exposures: IndexMap::new(),
+            macros: IndexMap::new(),
+            docs: IndexMap::new(),
+            groups: IndexMap::new(),
+            disabled: IndexMap::new(),
+            selectors: serde_json::Map::new(),
+            warnings: Vec::new(),
+            index: lookup::Index::default(),
+        }
+    }
 }

@@ -81,9 +81,6 @@ pub struct ColumnInfo {
     pub doc_blocks: Vec<String>,
 }
 
-/// Where a piece of config came from, for "unknown config" and "invalid value" messages.
-pub type ConfigSpans = IndexMap<String, Span>;
-
 /// A node's configuration: only what was set somewhere; [`Config::get`] falls back to dbt's defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -121,6 +118,8 @@ pub struct Node {
     /// Where `raw_code` is in its file, so that errors can point there.
     pub body: Span,
     pub config: Config,
+    /// Of the config; of tests also those of their column.
+    pub tags: Vec<String>,
     /// What the user wrote, before rendering (for `state:modified`).
     pub unrendered_config: Map<String, Value>,
     pub description: String,
@@ -161,7 +160,6 @@ pub enum Detail {
 #[derive(Debug, Clone, Default)]
 pub struct ModelDetail {
     pub access: Access,
-    pub group: Option<String>,
     pub constraints: Vec<Value>,
     pub version: Option<Value>,
     pub latest_version: Option<Value>,
@@ -380,6 +378,7 @@ pub struct UnitTest {
     /// `{macros: {}, vars: {}, env_vars: {}}`
     pub overrides: Map<String, Value>,
     pub config: Config,
+    pub tags: Vec<String>,
     pub checksum: String,
     pub schema: String,
     pub version: Option<Value>,
