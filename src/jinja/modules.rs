@@ -1,0 +1,12 @@
+//! `modules.*` and date values.
+
+use minijinja::Value;
+
+/// Modules of a foreign language (Python), for templates that ask for `modules.datetime` and its like.
+pub trait Modules: Send + Sync {
+    /// `datetime`, `pytz`, `re`, `itertools`.
+    fn module(&self, name: &str) -> Option<Value>;
+
+    /// A date value such as `run_started_at`.
+    fn datetime(&self, utc: chrono::DateTime<chrono::Utc>) -> Value;
+}
