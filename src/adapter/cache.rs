@@ -1,1 +1,107 @@
-//! See the module.
+//! What is known to exist: relations by schema, so that a run asks the catalog once.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::{Adapter, Connection, DbResult, Relation, SchemaName};
+
+type Relations = HashMap<String, Relation>;
+
+/// Relations of the schemas that were listed, kept up to date by whoever creates, drops or renames one. Names compare as
+/// the server compares them.
+#[derive(Debug)]
+pub struct RelationCache {
+    schemas: RwLock<HashMap<SchemaName, Relations>>,
+    fold_case: bool,
+}
+
+impl RelationCache {
+    pub fn new(adapter: &dyn Adapter) -> Self {
+        Self { schemas: RwLock::default(), fold_case: adapter.case_insensitive_names() }
+    }
+
+    /// Lists `schemas` in the database and replaces what was known about them. Schemas that do not exist are filled, empty.
+    pub fn fill(&self, adapter: &dyn Adapter, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<()> {
+        let listed = adapter.list_relations(connection, schemas)?;
+        let mut filled: HashMap<SchemaName, Relations> = schemas
+            .iter()
+            .map(|name| (self.schema_key(name.database.as_deref(), &name.schema), Relations::new()))
+            .collect();
+        for relation in listed {
+            let (Some(schema), Some(identifier)) = (&relation.schema, &relation.identifier) else { continue };
+            let key = self.schema_key(relation.database.as_deref(), schema);
+            let identifier = self.fold(identifier);
+            filled.entry(key).or_default().insert(identifier, relation);
+        }
+        self.write().extend(filled);
+        Ok(())
+    }
+
+    /// Whether the schema was listed: only then does a missing relation mean that there is none.
+    pub fn is_filled(&self, schema: &SchemaName) -> bool {
+        self.read().contains_key(&self.schema_key(schema.database.as_deref(), &schema.schema))
+    }
+
+    pub fn get(&self, database: Option<&str>, schema: &str, identifier: &str) -> Option<Relation> {
+        self.read().get(&self.schema_key(database, schema))?.get(&self.fold(identifier)).cloned()
+    }
+
+    /// All relations known in a schema, in no particular order.
+    pub fn relations_in(&self, schema: &SchemaName) -> Vec<Relation> {
+        let key = self.schema_key(schema.database.as_deref(), &schema.schema);
+        self.read().get(&key).map(|relations| relations.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Notes a relation that now exists, in place of one of the same name. Does nothing in a schema that was never
+    /// listed: one relation is not all of them.
+    pub fn add(&self, relation: Relation) {
+        let (Some(schema), Some(identifier)) = (&relation.schema, &relation.identifier) else { return };
+        let key = self.schema_key(relation.database.as_deref(), schema);
+        let identifier = self.fold(identifier);
+        if let Some(relations) = self.write().get_mut(&key) {
+            relations.insert(identifier, relation);
+        }
+    }
+
+    pub fn drop(&self, relation: &Relation) {
+        let (Some(schema), Some(identifier)) = (&relation.schema, &relation.identifier) else { return };
+        let key = self.schema_key(relation.database.as_deref(), schema);
+        if let Some(relations) = self.write().get_mut(&key) {
+            relations.remove(&self.fold(identifier));
+        }
+    }
+
+    /// Forgets a whole schema that was dropped; it counts as listed and empty.
+    pub fn drop_schema(&self, schema: &SchemaName) {
+        let key = self.schema_key(schema.database.as_deref(), &schema.schema);
+        self.write().insert(key, Relations::new());
+    }
+
+    /// `from` now has the name of `to`; the type of what was known as `from` goes with it.
+    pub fn rename(&self, from: &Relation, to: &Relation) {
+        let known = match (&from.schema, &from.identifier) {
+            (Some(schema), Some(identifier)) => self.get(from.database.as_deref(), schema, identifier),
+            _ => None,
+        };
+        self.drop(from);
+        let kind = known.and_then(|relation| relation.kind).or(from.kind).or(to.kind);
+        self.add(Relation { kind, ..to.clone() });
+    }
+
+    fn schema_key(&self, database: Option<&str>, schema: &str) -> SchemaName {
+        SchemaName { database: database.map(|name| self.fold(name)), schema: self.fold(schema) }
+    }
+
+    fn fold(&self, name: &str) -> String {
+        if self.fold_case { name.to_lowercase() } else { name.to_owned() }
+    }
+
+    // A map that a panicking thread left behind is still a map: every change is one insertion or removal.
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<SchemaName, Relations>> {
+        self.schemas.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<SchemaName, Relations>> {
+        self.schemas.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

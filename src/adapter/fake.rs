@@ -1,1 +1,236 @@
-//! See the module.
+//! A scripted warehouse for tests: answers by pattern, and remembers every statement.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Map, Value};
+
+use super::{
+    Adapter, Cancel, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbResult, Include, QueryResult,
+    Relation, Response, SchemaName, Swap, Table, TableColumn, Upsert,
+};
+
+/// What a statement that contains the pattern gives.
+type Answer = (String, DbResult<QueryResult>);
+
+#[derive(Default)]
+struct Script {
+    answers: Vec<Answer>,
+    relations: Vec<Relation>,
+    columns: Vec<(String, Vec<Column>)>,
+    statements: Vec<String>,
+    connections: usize,
+}
+
+/// An [`Adapter`] without a server, with the dialect of MySQL or DuckDB. Statements without a scripted answer succeed.
+#[derive(Clone)]
+pub struct FakeAdapter {
+    kind: &'static str,
+    script: Arc<Mutex<Script>>,
+}
+
+impl FakeAdapter {
+    /// Behaves like MySQL: two-part names, backticks, no transactional DDL.
+    pub fn mysql() -> Self {
+        Self { kind: "mysql", script: Arc::default() }
+    }
+
+    /// Behaves like DuckDB: three-part names, double quotes, transactional DDL.
+    pub fn duckdb() -> Self {
+        Self { kind: "duckdb", script: Arc::default() }
+    }
+
+    /// Statements that contain `pattern` (case-insensitive) give this; earlier answers win.
+    #[must_use]
+    pub fn answer(self, pattern: &str, result: QueryResult) -> Self {
+        self.script().answers.push((pattern.to_lowercase(), Ok(result)));
+        self
+    }
+
+    /// Statements that contain `pattern` give this one table.
+    #[must_use]
+    pub fn rows(self, pattern: &str, columns: &[(&str, ColumnType)], rows: Vec<Vec<Cell>>) -> Self {
+        let columns =
+            columns.iter().map(|(name, kind)| TableColumn { name: (*name).to_owned(), kind: *kind }).collect();
+        let table = Table { columns, rows };
+        self.answer(
+            pattern,
+            QueryResult { table, response: Response { message: "OK".to_owned(), ..Response::default() } },
+        )
+    }
+
+    #[must_use]
+    pub fn fail(self, pattern: &str, error: DbError) -> Self {
+        self.script().answers.push((pattern.to_lowercase(), Err(error)));
+        self
+    }
+
+    /// A relation that the catalog knows.
+    #[must_use]
+    pub fn relation(self, relation: Relation) -> Self {
+        self.script().relations.push(relation);
+        self
+    }
+
+    /// The columns of every relation with this identifier.
+    #[must_use]
+    pub fn columns_of(self, identifier: &str, columns: Vec<Column>) -> Self {
+        self.script().columns.push((identifier.to_owned(), columns));
+        self
+    }
+
+    /// Every statement so far, as it was sent.
+    pub fn statements(&self) -> Vec<String> {
+        self.script().statements.clone()
+    }
+
+    /// How many connections were opened.
+    pub fn connections(&self) -> usize {
+        self.script().connections
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_duckdb(&self) -> bool {
+        self.kind == "duckdb"
+    }
+}
+
+impl Adapter for FakeAdapter {
+    fn kind(&self) -> &str {
+        self.kind
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let duckdb = self.is_duckdb();
+        Capabilities {
+            product: "Fake".to_owned(),
+            version: "1.0".to_owned(),
+            swap: if duckdb { Swap::Transaction } else { Swap::MultiRename },
+            upsert: if duckdb { Upsert::Merge } else { Upsert::OnDuplicateKey },
+            transactional_ddl: duckdb,
+            create_or_replace_table: duckdb,
+            add_index_if_not_exists: false,
+            md5: true,
+            except_intersect: true,
+            returning: duckdb,
+        }
+    }
+
+    fn connect(&self, _name: &str) -> DbResult<Box<dyn Connection>> {
+        self.script().connections += 1;
+        Ok(Box::new(FakeConnection { adapter: self.clone() }))
+    }
+
+    fn quote_char(&self) -> char {
+        if self.is_duckdb() { '"' } else { '`' }
+    }
+
+    fn include(&self) -> Include {
+        if self.is_duckdb() { Include::ALL } else { Include::TWO_PARTS }
+    }
+
+    fn max_identifier(&self) -> usize {
+        64
+    }
+
+    fn visible_credentials(&self) -> Map<String, Value> {
+        Map::new()
+    }
+
+    fn database(&self) -> Option<String> {
+        self.is_duckdb().then(|| "fake".to_owned())
+    }
+
+    fn schema(&self) -> String {
+        "main".to_owned()
+    }
+
+    fn list_relations(&self, _: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Relation>> {
+        let listed = |relation: &&Relation| schemas.iter().any(|name| Some(&name.schema) == relation.schema.as_ref());
+        Ok(self.script().relations.iter().filter(listed).cloned().collect())
+    }
+
+    fn list_schemas(&self, _: &mut dyn Connection, _database: Option<&str>) -> DbResult<Vec<String>> {
+        let mut schemas: Vec<_> =
+            self.script().relations.iter().filter_map(|relation| relation.schema.clone()).collect();
+        schemas.push(self.schema());
+        schemas.sort_unstable();
+        schemas.dedup();
+        Ok(schemas)
+    }
+
+    fn columns(&self, _: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<Column>> {
+        let script = self.script();
+        let found = script.columns.iter().find(|(identifier, _)| Some(identifier) == relation.identifier.as_ref());
+        Ok(found.map(|(_, columns)| columns.clone()).unwrap_or_default())
+    }
+
+    fn literal(&self, cell: &Cell) -> String {
+        if self.is_duckdb() { super::duckdb::literal(cell) } else { super::mysql::literal(cell) }
+    }
+
+    fn seed_type(&self, column: ColumnType) -> &'static str {
+        if self.is_duckdb() { super::duckdb::seed_type(column) } else { super::mysql::seed_type(column) }
+    }
+
+    fn binding(&self) -> super::Binding {
+        super::Binding::Percent
+    }
+
+    fn case_insensitive_names(&self) -> bool {
+        self.is_duckdb()
+    }
+
+    fn is_transient(&self, error: &DbError) -> bool {
+        error.kind == super::DbErrorKind::Lock
+    }
+}
+
+struct FakeConnection {
+    adapter: FakeAdapter,
+}
+
+impl Connection for FakeConnection {
+    fn execute(&mut self, sql: &str, _fetch: bool) -> DbResult<QueryResult> {
+        let mut script = self.adapter.script();
+        script.statements.push(sql.to_owned());
+        let folded = sql.to_lowercase();
+        let answer =
+            script.answers.iter().find(|(pattern, _)| folded.contains(pattern)).map(|(_, answer)| answer.clone());
+        answer.unwrap_or_else(|| {
+            let response = Response { message: "OK".to_owned(), code: "OK".to_owned(), rows_affected: None };
+            Ok(QueryResult { table: Table::default(), response })
+        })
+    }
+
+    fn execute_bound(&mut self, sql: &str, _values: &[Cell]) -> DbResult<QueryResult> {
+        self.execute(sql, false)
+    }
+
+    fn query_arrow(&mut self, sql: &str) -> DbResult<Vec<arrow_array::RecordBatch>> {
+        Ok(vec![self.execute(sql, true)?.table.to_arrow()?])
+    }
+
+    fn cancel_handle(&self) -> Arc<dyn Cancel> {
+        Arc::new(NothingToCancel)
+    }
+
+    fn reset(&mut self) -> DbResult<()> {
+        Ok(())
+    }
+
+    fn is_usable(&mut self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug)]
+struct NothingToCancel;
+
+impl Cancel for NothingToCancel {
+    fn cancel(&self) -> DbResult<()> {
+        Ok(())
+    }
+}

@@ -4,12 +4,18 @@
 //!
 //! DuckDB's connection is handed in from outside (`src/py/duckdb.rs`): the core knows its dialect only.
 
+mod arrow;
 pub mod cache;
 mod capabilities;
 mod column;
+pub mod duckdb;
 mod error;
 pub mod fake;
+pub mod mysql;
+mod naming;
+mod open;
 mod relation;
+pub mod seed;
 pub mod session;
 mod table;
 
@@ -19,6 +25,8 @@ use std::sync::Arc;
 pub use capabilities::{Capabilities, Swap, Upsert};
 pub use column::Column;
 pub use error::{DbError, DbErrorKind, DbResult};
+pub use naming::shorten;
+pub use open::{Drivers, KINDS, open};
 pub use relation::{Include, Relation, RelationType};
 pub use table::{Cell, ColumnType, Table, TableColumn};
 
@@ -59,8 +67,30 @@ pub trait Connection: Send {
 
     fn cancel_handle(&self) -> Arc<dyn Cancel>;
 
+    /// Makes the session as good as new for its next user: no open transaction, no temporary tables, no changed settings.
+    /// An error means that it has to be given up.
+    fn reset(&mut self) -> DbResult<()>;
+
     /// Whether the session can be used again after an error: false once the connection is lost.
     fn is_usable(&mut self) -> bool;
+}
+
+/// How a statement marks the place of a bound value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// `%s`
+    Percent,
+    /// `?`
+    Question,
+}
+
+impl Binding {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Percent => "%s",
+            Self::Question => "?",
+        }
+    }
 }
 
 /// A warehouse: opens sessions and knows the dialect outside of macros.
@@ -111,6 +141,19 @@ pub trait Adapter: Send + Sync {
 
     /// The type that a seed's column gets, from what its values look like (dbt: `convert_type`).
     fn seed_type(&self, column: ColumnType) -> &'static str;
+
+    /// How statements for [`Connection::execute_bound`] mark the places of values.
+    fn binding(&self) -> Binding;
+
+    /// What `create table` needs after its column list: on MySQL the profile's charset and collation. May be empty.
+    fn create_table_options(&self) -> String {
+        String::new()
+    }
+
+    /// The longest statement in bytes that the server takes.
+    fn max_statement_bytes(&self) -> usize {
+        usize::MAX
+    }
 
     /// Whether names of relations are compared without case on this server.
     fn case_insensitive_names(&self) -> bool;

@@ -1,1 +1,380 @@
-//! See the module.
+//! How nodes use connections: a [`Pool`] keeps idle ones and can cancel all running statements; a [`Session`] is what one
+//! node works with.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::cache::RelationCache;
+use super::{
+    Adapter, Cancel, Cell, Column, Connection, DbError, DbErrorKind, DbResult, QueryResult, Relation, SchemaName,
+};
+use crate::diag::log::{Level, Log, LogEntry};
+
+/// The comment that is sent with every statement of a session, already rendered, without `/*` and `*/`.
+#[derive(Debug, Clone)]
+pub struct QueryComment {
+    pub text: Arc<str>,
+    /// After the statement instead of before it.
+    pub append: bool,
+}
+
+/// Whose statements these are, for the log and the server's process list.
+#[derive(Debug, Clone, Default)]
+pub struct Label {
+    /// For people: `model.shop.orders`, `list_shop`.
+    pub name: String,
+    /// `unique_id` of the node.
+    pub node: Option<String>,
+    pub thread: Option<String>,
+    pub comment: Option<QueryComment>,
+}
+
+/// The connections of one run.
+pub struct Pool {
+    adapter: Arc<dyn Adapter>,
+    cache: Arc<RelationCache>,
+    log: Arc<dyn Log>,
+    idle: Mutex<Vec<Box<dyn Connection>>>,
+    running: Mutex<HashMap<u64, Arc<dyn Cancel>>>,
+    next_ticket: AtomicU64,
+    cancelled: AtomicBool,
+}
+
+impl Pool {
+    pub fn new(adapter: Arc<dyn Adapter>, log: Arc<dyn Log>) -> Arc<Self> {
+        Arc::new(Self {
+            cache: Arc::new(RelationCache::new(adapter.as_ref())),
+            adapter,
+            log,
+            idle: Mutex::default(),
+            running: Mutex::default(),
+            next_ticket: AtomicU64::new(0),
+            cancelled: AtomicBool::new(false),
+        })
+    }
+
+    pub fn adapter(&self) -> &Arc<dyn Adapter> {
+        &self.adapter
+    }
+
+    pub fn cache(&self) -> &Arc<RelationCache> {
+        &self.cache
+    }
+
+    /// A session for one node. It takes a connection with its first statement and gives it back when it is dropped.
+    pub fn session(self: &Arc<Self>, label: Label) -> Session {
+        Session { pool: self.clone(), label, state: Mutex::default() }
+    }
+
+    /// Stops every running statement and refuses new ones. The error is the first of those servers that could not be told.
+    pub fn cancel_all(&self) -> DbResult<()> {
+        self.cancelled.store(true, Ordering::SeqCst);
+        let handles: Vec<_> = lock(&self.running).values().cloned().collect();
+        // All are told, also when one of them cannot be reached.
+        handles.iter().map(|handle| handle.cancel()).fold(Ok(()), Result::and)
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// An idle connection as good as new, or a new one. Resetting also finds out whether it still answers.
+    fn take(&self, name: &str) -> DbResult<Box<dyn Connection>> {
+        while let Some(mut connection) = { lock(&self.idle).pop() } {
+            if connection.reset().is_ok() {
+                return Ok(connection);
+            }
+        }
+        self.adapter.connect(name)
+    }
+
+    fn give_back(&self, connection: Box<dyn Connection>) {
+        lock(&self.idle).push(connection);
+    }
+
+    /// Runs `work` while its statement can be cancelled by [`Pool::cancel_all`].
+    fn cancellable<T>(
+        &self,
+        connection: &mut dyn Connection,
+        work: impl FnOnce(&mut dyn Connection) -> DbResult<T>,
+    ) -> DbResult<T> {
+        let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
+        lock(&self.running).insert(ticket, connection.cancel_handle());
+        // Asked after the handle is registered: whoever cancels from now on finds it.
+        let result = if self.is_cancelled() { Err(DbError::cancelled()) } else { work(connection) };
+        lock(&self.running).remove(&ticket);
+        // Some servers end a cancelled statement as if it had succeeded, so our own flag decides.
+        if self.is_cancelled() { Err(result.err().map_or_else(DbError::cancelled, as_cancelled)) } else { result }
+    }
+}
+
+fn as_cancelled(error: DbError) -> DbError {
+    DbError { kind: DbErrorKind::Cancelled, ..error }
+}
+
+// A poisoned lock means that another node's thread panicked; what it guards is whole after every statement here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How much a session asked of the database.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Usage {
+    pub statements: u64,
+    /// Time spent waiting for the database.
+    pub elapsed: Duration,
+}
+
+#[derive(Default)]
+struct State {
+    connection: Option<Box<dyn Connection>>,
+    in_transaction: bool,
+    usage: Usage,
+}
+
+/// What one node uses. All its statements go over one connection, in order.
+pub struct Session {
+    pool: Arc<Pool>,
+    label: Label,
+    state: Mutex<State>,
+}
+
+impl Session {
+    pub fn adapter(&self) -> &Arc<dyn Adapter> {
+        &self.pool.adapter
+    }
+
+    pub fn cache(&self) -> &RelationCache {
+        &self.pool.cache
+    }
+
+    pub fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    pub fn label(&self) -> &Label {
+        &self.label
+    }
+
+    pub fn usage(&self) -> Usage {
+        lock(&self.state).usage
+    }
+
+    /// Runs a statement. `auto_begin` opens a transaction first where DDL takes part in transactions; on other servers a
+    /// transaction around DDL would promise what it cannot keep, and macros that need one say `adapter.begin()`.
+    pub fn execute(&self, sql: &str, fetch: bool, auto_begin: bool) -> DbResult<QueryResult> {
+        let mut state = lock(&self.state);
+        if auto_begin && !state.in_transaction && self.pool.adapter.capabilities().transactional_ddl {
+            self.begin_locked(&mut state)?;
+        }
+        self.with_wire(&mut state, |wire| wire.execute(sql, fetch))
+    }
+
+    /// Runs one statement with bound values, written as the adapter's [`super::Binding`] says.
+    pub fn execute_bound(&self, sql: &str, values: &[Cell]) -> DbResult<QueryResult> {
+        self.with_wire(&mut lock(&self.state), |wire| wire.execute_bound(sql, values))
+    }
+
+    /// Rows as Arrow record batches.
+    pub fn query_arrow(&self, sql: &str) -> DbResult<Vec<arrow_array::RecordBatch>> {
+        self.with_wire(&mut lock(&self.state), |wire| wire.query_arrow(sql))
+    }
+
+    /// Opens a transaction; does nothing inside one.
+    pub fn begin(&self) -> DbResult<()> {
+        self.begin_locked(&mut lock(&self.state))
+    }
+
+    fn begin_locked(&self, state: &mut State) -> DbResult<()> {
+        if !state.in_transaction {
+            self.with_wire(state, |wire| wire.execute("begin", false))?;
+            state.in_transaction = true;
+        }
+        Ok(())
+    }
+
+    /// Commits; does nothing outside of a transaction.
+    pub fn commit(&self) -> DbResult<()> {
+        self.end_transaction(&mut lock(&self.state), "commit")
+    }
+
+    /// Rolls back; does nothing outside of a transaction.
+    pub fn rollback(&self) -> DbResult<()> {
+        self.end_transaction(&mut lock(&self.state), "rollback")
+    }
+
+    fn end_transaction(&self, state: &mut State, verb: &str) -> DbResult<()> {
+        if std::mem::take(&mut state.in_transaction) {
+            self.with_wire(state, |wire| wire.execute(verb, false))?;
+        }
+        Ok(())
+    }
+
+    pub fn in_transaction(&self) -> bool {
+        lock(&self.state).in_transaction
+    }
+
+    /// Leaves no transaction open after a failed statement. A connection that cannot even roll back is given up, and with
+    /// it the server rolls back.
+    pub fn close_transaction_after_error(&self) {
+        let mut state = lock(&self.state);
+        if !std::mem::take(&mut state.in_transaction) {
+            return;
+        }
+        if let Some(connection) = state.connection.as_mut()
+            && connection.execute("rollback", false).is_err()
+        {
+            state.connection = None;
+        }
+    }
+
+    /// Lists the schemas into the cache, those that are not in it yet.
+    pub fn fill_cache(&self, schemas: &[SchemaName]) -> DbResult<()> {
+        let missing: Vec<_> = schemas.iter().filter(|schema| !self.cache().is_filled(schema)).cloned().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let pool = &self.pool;
+        self.with_wire(&mut lock(&self.state), |wire| pool.cache.fill(pool.adapter.as_ref(), wire, &missing))
+    }
+
+    /// Relations of the schemas, from the database and not from the cache.
+    pub fn list_relations(&self, schemas: &[SchemaName]) -> DbResult<Vec<Relation>> {
+        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.list_relations(wire, schemas))
+    }
+
+    pub fn list_schemas(&self, database: Option<&str>) -> DbResult<Vec<String>> {
+        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.list_schemas(wire, database))
+    }
+
+    /// Columns in their order; empty when the relation does not exist.
+    pub fn columns(&self, relation: &Relation) -> DbResult<Vec<Column>> {
+        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.columns(wire, relation))
+    }
+
+    fn with_wire<T>(&self, state: &mut State, work: impl FnOnce(&mut Wire<'_>) -> DbResult<T>) -> DbResult<T> {
+        if self.pool.is_cancelled() {
+            return Err(DbError::cancelled());
+        }
+        let connection = match &mut state.connection {
+            Some(connection) => connection,
+            empty => empty.insert(self.pool.take(&self.label.name)?),
+        };
+        let result = work(&mut Wire { connection: connection.as_mut(), session: self, usage: &mut state.usage });
+        if result.is_err() && !connection.is_usable() {
+            // What the lost session had open is gone with it; the next statement starts on a fresh one.
+            state.connection = None;
+            state.in_transaction = false;
+        }
+        result
+    }
+
+    fn write(&self, level: Level, event: &'static str, text: &str) {
+        let (node, thread) = (self.label.node.as_deref(), self.label.thread.as_deref());
+        self.pool.log.write(&LogEntry { level, node, thread, event, text });
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.close_transaction_after_error();
+        let connection = lock(&self.state).connection.take();
+        if let Some(connection) = connection
+            && !self.pool.is_cancelled()
+        {
+            self.pool.give_back(connection);
+        }
+    }
+}
+
+/// A connection as a session uses it: with the comment, the log, the clock and the cancel handle around every statement.
+struct Wire<'a> {
+    connection: &'a mut dyn Connection,
+    session: &'a Session,
+    usage: &'a mut Usage,
+}
+
+impl Wire<'_> {
+    fn run<T>(
+        &mut self,
+        sql: &str,
+        work: impl FnOnce(&mut dyn Connection, &str) -> DbResult<T>,
+        describe: impl FnOnce(&T) -> String,
+    ) -> DbResult<T> {
+        let session = self.session;
+        let (sent, lines_before) = with_comment(sql, session.label.comment.as_ref());
+        session.write(Level::Debug, "SQLQuery", &format!("On {}: {sent}", session.label.name));
+        let start = Instant::now();
+        let result = session.pool.cancellable(self.connection, |connection| work(connection, &sent));
+        let elapsed = start.elapsed();
+        self.usage.statements += 1;
+        self.usage.elapsed += elapsed;
+        let seconds = elapsed.as_secs_f64();
+        match result {
+            Ok(value) => {
+                let status = describe(&value);
+                session.write(Level::Debug, "SQLQueryStatus", &format!("SQL status: {status} in {seconds:.3} seconds"));
+                Ok(value)
+            }
+            Err(mut error) => {
+                session.write(
+                    Level::Debug,
+                    "SQLQueryStatus",
+                    &format!("SQL error after {seconds:.3} seconds: {error}"),
+                );
+                error.line = error.line.map(|line| line.saturating_sub(lines_before).max(1));
+                error.sql = Some(sql.to_owned());
+                error.elapsed = Some(elapsed);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn describe(result: &QueryResult) -> String {
+    let rows = result.table.rows.len();
+    if rows > 0 { format!("{}, {rows} rows", result.response.message) } else { result.response.message.clone() }
+}
+
+impl Connection for Wire<'_> {
+    fn execute(&mut self, sql: &str, fetch: bool) -> DbResult<QueryResult> {
+        self.run(sql, |connection, sql| connection.execute(sql, fetch), describe)
+    }
+
+    fn execute_bound(&mut self, sql: &str, values: &[Cell]) -> DbResult<QueryResult> {
+        self.run(sql, |connection, sql| connection.execute_bound(sql, values), describe)
+    }
+
+    fn query_arrow(&mut self, sql: &str) -> DbResult<Vec<arrow_array::RecordBatch>> {
+        let rows = |batches: &Vec<arrow_array::RecordBatch>| {
+            batches.iter().map(arrow_array::RecordBatch::num_rows).sum::<usize>()
+        };
+        self.run(sql, |connection, sql| connection.query_arrow(sql), |batches| format!("OK, {} rows", rows(batches)))
+    }
+
+    fn cancel_handle(&self) -> Arc<dyn Cancel> {
+        self.connection.cancel_handle()
+    }
+
+    fn reset(&mut self) -> DbResult<()> {
+        self.connection.reset()
+    }
+
+    fn is_usable(&mut self) -> bool {
+        self.connection.is_usable()
+    }
+}
+
+/// The statement with its comment, and how many lines the comment put before it.
+fn with_comment(sql: &str, comment: Option<&QueryComment>) -> (String, usize) {
+    match comment {
+        None => (sql.to_owned(), 0),
+        Some(QueryComment { text, append: false }) => (format!("/* {text} */\n{sql}"), text.matches('\n').count() + 1),
+        Some(QueryComment { text, append: true }) => {
+            let sql = sql.trim_end();
+            (format!("{}\n/* {text} */;", sql.strip_suffix(';').unwrap_or(sql)), 0)
+        }
+    }
+}

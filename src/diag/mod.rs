@@ -4,6 +4,7 @@
 //! Wording (docs/architecture.md): one lower-case phrase, names in backticks, no full stop.
 
 mod code;
+pub mod log;
 mod source;
 pub mod suggest;
 

@@ -1,0 +1,49 @@
+//! From a profile to an adapter.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::Adapter;
+use super::duckdb::{DuckDbAdapter, DuckDbDriver};
+use super::mysql::MySqlAdapter;
+use crate::diag::{self, Code, Diagnostic, suggest};
+
+/// The adapter types that a profile may name.
+pub const KINDS: &[&str] = &["duckdb", "mariadb", "mysql"];
+
+/// What comes from outside of the core.
+#[derive(Clone, Default)]
+pub struct Drivers {
+    /// DuckDB lives in a Python module; a core without Python has none.
+    pub duckdb: Option<Arc<dyn DuckDbDriver>>,
+}
+
+/// The adapter for a target of `profiles.yml`: `kind` is its `type`, `credentials` its other entries (with secrets).
+/// Opens no connection. Errors name the entry; the caller adds the place in the file.
+pub fn open(kind: &str, credentials: &Map<String, Value>, drivers: &Drivers) -> diag::Result<Arc<dyn Adapter>> {
+    match kind {
+        "mysql" | "mariadb" => Ok(Arc::new(MySqlAdapter::new(credentials, kind)?)),
+        "duckdb" => match &drivers.duckdb {
+            Some(driver) => Ok(Arc::new(DuckDbAdapter::new(credentials, driver.clone())?)),
+            None => Err(Diagnostic::error(Code::NotSupported, "DuckDB needs the Python module `duckdb`")
+                .help("install it beside headwater: `pip install 'headwater[duckdb]'`")
+                .boxed()),
+        },
+        _ => Err(unknown_kind(kind)),
+    }
+}
+
+fn unknown_kind(kind: &str) -> Box<Diagnostic> {
+    let known = KINDS.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
+    let mut error = Diagnostic::error(Code::NotSupported, format!("there is no adapter for the type `{kind}`"))
+        .note(format!("supported types: {known}"));
+    let near = match kind {
+        "mysql5" => Some("mysql"),
+        _ => suggest::nearest(kind, KINDS.iter().copied()),
+    };
+    if let Some(near) = near {
+        error = error.help(format!("did you mean `type: {near}`?"));
+    }
+    error.boxed()
+}
