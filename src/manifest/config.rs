@@ -23,7 +23,7 @@ impl Defaults {
     fn new() -> Self {
         let node = object(json!({
             "enabled": true, "alias": null, "schema": null, "database": null, "tags": [], "meta": {}, "group": null,
-            "materialized": "view", "incremental_strategy": null, "batch_size": null, "lookback": 1, "begin": null,
+            "static_analysis": null, "materialized": "view", "incremental_strategy": null, "batch_size": null, "lookback": 1, "begin": null,
             "persist_docs": {}, "post-hook": [], "pre-hook": [], "quoting": {}, "column_types": {},
             "full_refresh": null, "unique_key": null, "on_schema_change": "ignore",
             "on_configuration_change": "apply", "grants": {}, "packages": [],
@@ -31,7 +31,10 @@ impl Defaults {
             "event_time": null, "concurrent_batches": null,
         }));
         Self {
-            model: with(&node, json!({"access": "protected", "freshness": null})),
+            model: with(
+                &node,
+                json!({"access": "protected", "freshness": null, "on_error": "skip_children", "latest_version_pointer": null}),
+            ),
             seed: with(&node, json!({"materialized": "seed", "delimiter": ",", "quote_columns": null})),
             snapshot: with(
                 &node,
@@ -47,8 +50,8 @@ impl Defaults {
             ),
             test: object(json!({
                 "enabled": true, "alias": null, "schema": "dbt_test__audit", "database": null, "tags": [], "meta": {},
-                "group": null, "materialized": "test", "severity": "ERROR", "store_failures": null,
-                "store_failures_as": null, "where": null, "limit": null, "fail_calc": "count(*)",
+                "group": null, "static_analysis": null, "materialized": "test", "severity": "ERROR",
+                "store_failures": null, "store_failures_as": null, "sql_header": null, "where": null, "limit": null, "fail_calc": "count(*)",
                 "warn_if": "!= 0", "error_if": "!= 0",
             })),
             source: object(json!({

@@ -3,6 +3,8 @@
 //! Built once by [`parse`]; nothing downstream changes it.
 
 pub mod config;
+mod hash;
+pub mod json;
 mod lookup;
 mod node;
 

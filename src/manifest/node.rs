@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use crate::diag::{SourceFile, Span};
+use crate::diag::Span;
 
 /// A `unique_id`: `model.pkg.name`.
 pub type UniqueId = Arc<str>;
@@ -62,8 +62,13 @@ pub struct RefCall {
     pub package: Option<String>,
     /// `v=`: kept as JSON, because versions may be numbers or strings.
     pub version: Option<Value>,
-    /// The name's place in the file, for messages; None inside macros.
-    pub span: Option<Span>,
+}
+
+impl RefCall {
+    /// `ref('name')`.
+    pub fn to(name: impl Into<String>) -> Self {
+        Self { name: name.into(), package: None, version: None }
+    }
 }
 
 /// A column of a properties file.
@@ -387,13 +392,4 @@ pub struct UnitTest {
     pub depends_on_macros: Vec<UniqueId>,
     pub created_at: f64,
     pub span: Option<Span>,
-}
-
-/// A file of the project with the package it belongs to; what parsers take.
-#[derive(Debug, Clone)]
-pub struct PackageFile {
-    pub package: Arc<str>,
-    pub file: Arc<SourceFile>,
-    /// The folder of the resource (`models`), so that `path` can be cut.
-    pub resource_root: String,
 }
