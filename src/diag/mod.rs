@@ -5,6 +5,7 @@
 
 mod code;
 pub mod log;
+pub mod render;
 mod source;
 pub mod suggest;
 
@@ -23,6 +24,8 @@ pub enum Severity {
 pub struct Label {
     pub span: Span,
     pub text: String,
+    /// Whether the lines of the span are shown. A file that the reader did not write is only named.
+    pub snippet: bool,
 }
 
 /// One problem, ready to be shown as text, JSON, HTML or a Python exception.
@@ -72,14 +75,21 @@ impl Diagnostic {
     /// Sets the primary place; `text` may be empty.
     #[must_use]
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.primary = Some(Label { span, text: text.into() });
+        self.primary = Some(Label { span, text: text.into(), snippet: true });
         self
     }
 
-    /// Adds a secondary place.
+    /// Adds a secondary place. If the span covers several lines, the mark goes under the last one.
     #[must_use]
     pub fn place(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.places.push(Label { span, text: text.into() });
+        self.places.push(Label { span, text: text.into(), snippet: true });
+        self
+    }
+
+    /// Adds a secondary place that is only named: `path:line:column   (text)`.
+    #[must_use]
+    pub fn reference(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.places.push(Label { span, text: text.into(), snippet: false });
         self
     }
 

@@ -1,0 +1,4 @@
+//! Variables.
+/// Merged variables of every package.
+#[derive(Debug, Default)]
+pub struct Vars {}

@@ -1,0 +1,190 @@
+//! Reading a mapping key by key.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Key, Mapping, Node, Yaml};
+use crate::diag::{Code, Diagnostic, SourceFile, Span, suggest};
+
+/// A mapping that is being read. Each reader takes its key out; [`Fields::finish`] reports what nobody asked for.
+/// A value of the wrong kind is reported and read as missing.
+pub struct Fields<'a> {
+    map: Mapping,
+    range: Range<u32>,
+    file: &'a Arc<SourceFile>,
+    what: &'a str,
+    known: Vec<&'static str>,
+    diags: &'a mut Vec<Diagnostic>,
+}
+
+impl<'a> Fields<'a> {
+    /// `what` names the mapping in messages: "model". None, with a diagnostic, if the node is not a mapping.
+    pub fn new(node: Node, file: &'a Arc<SourceFile>, what: &'a str, diags: &'a mut Vec<Diagnostic>) -> Option<Self> {
+        match node.value {
+            Yaml::Map(map) => Some(Self { map, range: node.range, file, what, known: Vec::new(), diags }),
+            _ => {
+                let message = format!("expected a mapping for {}, found {}", article(what), node.kind());
+                let span = Span { file: file.clone(), range: node.range };
+                diags.push(Diagnostic::error(Code::InvalidValue, message).at(span, ""));
+                None
+            }
+        }
+    }
+
+    pub fn span(&self, range: &Range<u32>) -> Span {
+        Span { file: self.file.clone(), range: range.clone() }
+    }
+
+    /// The bytes of the whole mapping.
+    pub fn range(&self) -> Range<u32> {
+        self.range.clone()
+    }
+
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        self.diags.push(diagnostic);
+    }
+
+    /// For readers of inner nodes, which report on their own.
+    pub fn diags(&mut self) -> &mut Vec<Diagnostic> {
+        self.diags
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.map.get(name).is_some()
+    }
+
+    /// The value as it stands, whatever it is; also `Null`.
+    pub fn take(&mut self, name: &'static str) -> Option<Node> {
+        self.entry(name).map(|(_, node)| node)
+    }
+
+    /// The key with its place, and the value.
+    pub fn entry(&mut self, name: &'static str) -> Option<(Key, Node)> {
+        self.known.push(name);
+        self.map.remove(name)
+    }
+
+    /// A text; numbers and booleans are taken as texts. `null` is missing.
+    pub fn str(&mut self, name: &'static str) -> Option<String> {
+        self.spanned_str(name).map(|(text, _)| text)
+    }
+
+    pub fn spanned_str(&mut self, name: &'static str) -> Option<(String, Range<u32>)> {
+        let node = self.present(name)?;
+        match text(&node.value) {
+            Some(text) => Some((text, node.range)),
+            None => self.wrong(name, "a text", &node),
+        }
+    }
+
+    pub fn required_str(&mut self, name: &'static str) -> Option<String> {
+        if self.map.get(name).is_none_or(Node::is_null) {
+            self.entry(name);
+            self.missing(name);
+            return None;
+        }
+        self.str(name)
+    }
+
+    pub fn bool(&mut self, name: &'static str) -> Option<bool> {
+        let node = self.present(name)?;
+        match node.value {
+            Yaml::Bool(value) => Some(value),
+            _ => self.wrong(name, "true or false", &node),
+        }
+    }
+
+    pub fn int(&mut self, name: &'static str) -> Option<i64> {
+        let node = self.present(name)?;
+        match node.value {
+            Yaml::Int(value) => Some(value),
+            _ => self.wrong(name, "a whole number", &node),
+        }
+    }
+
+    /// The items of a list; empty if missing.
+    pub fn list(&mut self, name: &'static str) -> Vec<Node> {
+        let Some(node) = self.present(name) else { return Vec::new() };
+        match node.value {
+            Yaml::Seq(items) => items,
+            _ => self.wrong(name, "a list", &node).unwrap_or_default(),
+        }
+    }
+
+    /// A text or a list of texts; none if missing.
+    pub fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
+        let node = self.present(name)?;
+        let texts: Option<Vec<String>> = match &node.value {
+            Yaml::Seq(items) => items.iter().map(|item| text(&item.value)).collect(),
+            value => text(value).map(|text| vec![text]),
+        };
+        match texts {
+            Some(texts) => Some(texts),
+            None => self.wrong(name, "a text or a list of texts", &node),
+        }
+    }
+
+    pub fn map(&mut self, name: &'static str) -> Option<Mapping> {
+        let node = self.present(name)?;
+        match node.value {
+            Yaml::Map(map) => Some(map),
+            _ => self.wrong(name, "a mapping", &node),
+        }
+    }
+
+    /// Everything that nobody asked for.
+    pub fn rest(self) -> Mapping {
+        self.map
+    }
+
+    /// Warns of each key that nobody asked for, with the nearest known one.
+    pub fn finish(self, code: Code) {
+        for (key, _) in &self.map.entries {
+            let message = format!("`{}` is not a known key of {}", key.name, article(self.what));
+            let label = suggest::nearest(&key.name, self.known.iter().copied())
+                .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+            self.diags.push(Diagnostic::warning(code, message).at(self.span(&key.range), label));
+        }
+    }
+
+    fn present(&mut self, name: &'static str) -> Option<Node> {
+        self.take(name).filter(|node| !node.is_null())
+    }
+
+    fn missing(&mut self, name: &str) {
+        let range = self.range.start as usize..self.range.end as usize;
+        let line = self.file.line_column(range.start).0;
+        let end = self.file.line_range(line).end.min(range.end).max(range.start);
+        let message = format!("{} has no `{name}`", article(self.what));
+        self.diags.push(
+            Diagnostic::error(Code::MissingKey, message)
+                .at(Span::new(self.file, range.start..end), format!("add `{name}:`")),
+        );
+    }
+
+    fn wrong<T>(&mut self, name: &str, expected: &str, node: &Node) -> Option<T> {
+        let message = format!("`{name}` of {} must be {expected}", article(self.what));
+        let found = format!("this is {}", node.kind());
+        self.diags.push(Diagnostic::error(Code::InvalidValue, message).at(self.span(&node.range), found));
+        None
+    }
+}
+
+fn text(value: &Yaml) -> Option<String> {
+    match value {
+        Yaml::Str(text) => Some(text.clone()),
+        Yaml::Bool(value) => Some(value.to_string()),
+        Yaml::Int(value) => Some(value.to_string()),
+        Yaml::Float(value) => Some(format!("{value:?}")),
+        _ => None,
+    }
+}
+
+/// "a model", "an exposure"; names in backticks stay as they are.
+fn article(what: &str) -> String {
+    match what.chars().next() {
+        Some('a' | 'e' | 'i' | 'o') => format!("an {what}"),
+        Some('`') | None => what.to_owned(),
+        _ => format!("a {what}"),
+    }
+}
