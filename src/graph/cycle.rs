@@ -76,14 +76,13 @@ fn name<'a>(id: &'a UniqueId, manifest: &'a Manifest) -> &'a str {
     manifest.nodes.get(id).map_or(id, |node| &node.name)
 }
 
-/// The place of the `ref` in `from` that names `to`; the first line of its text when a macro wrote the reference.
+/// Where `from` writes the name of `to`; the first line of its text when a macro wrote the reference.
 fn reference(from: &Node, to: &Node) -> Span {
-    let call = from
-        .refs
-        .iter()
-        .find(|call| call.name == to.name && call.package.as_deref().is_none_or(|package| *package == *to.package));
-    call.and_then(|call| call.span.clone()).unwrap_or_else(|| {
-        let (line, _) = from.body.file.line_column(from.body.range.start as usize);
-        Span::line(&from.body.file, line)
-    })
+    let (file, start) = (&from.body.file, from.body.range.start as usize);
+    let text = from.body.text();
+    let quoted = ['\'', '"'].iter().find_map(|quote| text.find(&format!("{quote}{}{quote}", to.name)));
+    match quoted {
+        Some(at) => Span::new(file, start + at + 1..start + at + 1 + to.name.len()),
+        None => Span::line(file, file.line_column(start).0),
+    }
 }

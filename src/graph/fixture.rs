@@ -199,11 +199,7 @@ impl Shop {
     pub(crate) fn needs(mut self, child: &str, parent: &str) -> Self {
         let (child, parent_id) = (self.id(child), self.id(parent));
         if let Some(node) = self.manifest.nodes.get_mut(&child).and_then(Arc::get_mut) {
-            let at = node
-                .raw_code
-                .find(&format!("'{parent}'"))
-                .map(|at| Span::new(&node.body.file, at + 1..at + 1 + parent.len()));
-            node.refs.push(RefCall { name: parent.into(), package: None, version: None, span: at });
+            node.refs.push(RefCall { name: parent.into(), package: None, version: None });
             node.depends_on_nodes.push(parent_id);
         }
         self
