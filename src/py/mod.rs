@@ -1,1 +1,24 @@
-//! Floor 12.
+//! Floor 12. The Python face: the module `headwater._core`. Exports only; each export's room says the rest.
+
+mod arrow;
+mod door;
+mod duckdb;
+mod errors;
+mod json;
+mod modules;
+mod results;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::arrow::Table;
+    #[pymodule_export]
+    use super::results::{Event, NodeResult, RunResults};
+
+    /// The version of the distribution.
+    #[pymodule_export]
+    #[expect(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

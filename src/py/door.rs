@@ -1,0 +1,113 @@
+//! The door between Python and the engine: the engine works on a thread of its own without the GIL, while the calling
+//! thread waits, hands events to callbacks and looks for signals.
+
+use std::any::Any;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use pyo3::prelude::*;
+
+use super::errors;
+use super::results;
+use crate::diag::{Code, Diagnostic};
+use crate::execute::{CancelToken, Event, EventSink};
+
+/// How often the calling thread looks for Ctrl-C while nothing happens.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// What comes through the door, from the engine's thread to the caller's.
+enum Message<T> {
+    Event(Box<Event>),
+    Done(thread::Result<T>),
+}
+
+/// Passes every event on to the calling thread.
+struct Sender<T>(Mutex<SyncSender<Message<T>>>);
+
+impl<T: Send> EventSink for Sender<T> {
+    fn event(&self, event: &Event) {
+        let sender = self.0.lock().map(|sender| sender.clone());
+        if let Ok(sender) = sender {
+            // No receiver: the caller was interrupted twice and left.
+            let _ = sender.send(Message::Event(Box::new(event.clone())));
+        }
+    }
+}
+
+/// How the work ended.
+pub enum Ended<T> {
+    Done(T),
+    /// Ctrl-C, or a callback raised: the run was cancelled, and this is what it still gave.
+    Stopped(Option<T>, PyErr),
+}
+
+/// Runs `work` on its own thread. `work` gets the sink for its events; `cancel` must be the token that it obeys.
+///
+/// The first signal cancels and waits for the end, so that artifacts are written and locks are freed; a second one
+/// leaves at once, and the thread ends by itself.
+pub fn pass<T: Send + 'static>(
+    py: Python<'_>,
+    callbacks: &[Py<PyAny>],
+    cancel: &CancelToken,
+    work: impl FnOnce(std::sync::Arc<dyn EventSink>) -> T + Send + 'static,
+) -> PyResult<Ended<T>> {
+    // Bounded: a slow callback slows the run down instead of filling the memory.
+    let (sender, receiver) = sync_channel(1024);
+    let events = std::sync::Arc::new(Sender(Mutex::new(sender.clone())));
+    let body = move || {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(events)));
+        let _ = sender.send(Message::Done(result));
+    };
+    thread::Builder::new().name("headwater".to_owned()).spawn(body)?;
+    wait(py, receiver, callbacks, cancel)
+}
+
+fn wait<T: Send>(
+    py: Python<'_>,
+    mut receiver: Receiver<Message<T>>,
+    callbacks: &[Py<PyAny>],
+    cancel: &CancelToken,
+) -> PyResult<Ended<T>> {
+    let mut stopped: Option<PyErr> = None;
+    loop {
+        let message;
+        (message, receiver) = py.detach(move || (receiver.recv_timeout(PATIENCE), receiver));
+        match message {
+            Ok(Message::Done(Ok(value))) => {
+                return Ok(stopped.map_or_else(|| Ended::Done(value), |why| Ended::Stopped(Some(value), why)));
+            }
+            Ok(Message::Done(Err(panic))) => return Err(errors::raise(py, &[bug(panic.as_ref())], None)),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(errors::raise(py, &[bug(&"the engine's thread ended without a word")], None));
+            }
+            Ok(Message::Event(event)) if stopped.is_none() => stopped = tell(py, callbacks, &event).err(),
+            Ok(Message::Event(_)) | Err(RecvTimeoutError::Timeout) => {}
+        }
+        match (py.check_signals(), &stopped) {
+            (Err(again), Some(_)) => return Ok(Ended::Stopped(None, again)),
+            (Err(signal), None) => stopped = Some(signal),
+            (Ok(()), _) => {}
+        }
+        if stopped.is_some() {
+            // May ask a server to stop: other threads of Python must not wait for that.
+            py.detach(|| cancel.cancel());
+        }
+    }
+}
+
+fn tell(py: Python<'_>, callbacks: &[Py<PyAny>], event: &Event) -> PyResult<()> {
+    if callbacks.is_empty() {
+        return Ok(());
+    }
+    let event = Py::new(py, results::Event::new(event))?;
+    callbacks.iter().try_for_each(|callback| callback.call1(py, (event.clone_ref(py),)).map(drop))
+}
+
+fn bug(panic: &(dyn Any + Send)) -> Diagnostic {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Diagnostic::error(Code::Internal, format!("a bug in Headwater {}: {text}", env!("CARGO_PKG_VERSION")))
+        .help("please report it with the command and the project's shape")
+}
