@@ -76,7 +76,10 @@ fn wait<T: Send>(
         (message, receiver) = py.detach(move || (receiver.recv_timeout(PATIENCE), receiver));
         match message {
             Ok(Message::Done(Ok(value))) => {
-                return Ok(stopped.map_or_else(|| Ended::Done(value), |why| Ended::Stopped(Some(value), why)));
+                return Ok(match stopped {
+                    None => Ended::Done(value),
+                    Some(why) => Ended::Stopped(Some(value), why),
+                });
             }
             Ok(Message::Done(Err(panic))) => return Err(errors::raise(py, &[bug(panic.as_ref())], None)),
             Err(RecvTimeoutError::Disconnected) => {

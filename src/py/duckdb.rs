@@ -19,8 +19,8 @@ use serde_json::{Map, Value};
 use super::arrow;
 use crate::adapter::duckdb::error_from_message;
 use crate::adapter::{Cancel, Cell, Connection, DbError, DbErrorKind, DbResult, QueryResult, Response, Table};
-pub use open::Driver;
 use open::Database;
+pub use open::Driver;
 
 /// A cursor: one session of its own on the shared database.
 struct Cursor {
@@ -42,9 +42,7 @@ struct Interrupt {
 impl Cancel for Interrupt {
     fn cancel(&self) -> DbResult<()> {
         self.cancelled.store(true, Ordering::SeqCst);
-        Python::attach(|py| {
-            self.cursor.bind(py).call_method0("interrupt").map(drop).map_err(|e| from_python(py, &e))
-        })
+        Python::attach(|py| self.cursor.bind(py).call_method0("interrupt").map(drop).map_err(|e| from_python(py, &e)))
     }
 }
 
@@ -89,7 +87,8 @@ impl Cursor {
         let mut table = Table::from_arrow(&batches)?;
         let mut affected = returns_rows(sql).then_some(rows);
         // From 2.0 on, statements without rows answer with a count or `Success`.
-        if !returns_rows(sql) && matches!(&table.columns[..], [only] if only.name == "Count" || only.name == "Success") {
+        if !returns_rows(sql) && matches!(&table.columns[..], [only] if only.name == "Count" || only.name == "Success")
+        {
             if let Some([Cell::Int(count)]) = table.rows.first().map(Vec::as_slice) {
                 affected = u64::try_from(*count).ok();
             }
@@ -197,7 +196,18 @@ fn response(sql: &str, rows_affected: Option<u64>) -> Response {
 /// `timestamptz`, and rows left unread block the next statement of the cursor.
 fn returns_rows(sql: &str) -> bool {
     const VERBS: [&str; 12] = [
-        "select", "with", "from", "values", "table", "describe", "desc", "show", "pragma", "explain", "summarize", "call",
+        "select",
+        "with",
+        "from",
+        "values",
+        "table",
+        "describe",
+        "desc",
+        "show",
+        "pragma",
+        "explain",
+        "summarize",
+        "call",
     ];
     statement_words(sql).next().is_some_and(|word| VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb)))
 }

@@ -40,9 +40,9 @@ fn class(code: Option<Code>) -> &'static str {
         Some(Code::Cancelled) => "Cancelled",
         Some(Code::Dependency) => "DependencyError",
         Some(Code::Selection | Code::NoNodesSelected) => "SelectionError",
-        Some(
-            Code::ProjectNotFound | Code::ProfileNotFound | Code::VersionMismatch | Code::MissingKey | Code::File,
-        ) => "ProjectError",
+        Some(Code::ProjectNotFound | Code::ProfileNotFound | Code::VersionMismatch | Code::MissingKey | Code::File) => {
+            "ProjectError"
+        }
         Some(Code::CommandLine | Code::Internal | Code::TestFailed | Code::UnitTest | Code::NotSupported) | None => {
             "HeadwaterError"
         }

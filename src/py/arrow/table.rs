@@ -36,9 +36,7 @@ impl Table {
         let places = self.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
         places
             .take(limit)
-            .map(|(batch, row)| {
-                batch.columns().iter().map(|column| Value::read(column, row).into_python(py)).collect()
-            })
+            .map(|(batch, row)| batch.columns().iter().map(|column| Value::read(column, row).into_python(py)).collect())
             .collect()
     }
 

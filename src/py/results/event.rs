@@ -26,7 +26,8 @@ impl Event {
                 ("adapter", json!({"type": kind, "product": product, "version": version}), None)
             }
             E::Found { counts } => {
-                let counts: Map<String, Value> = counts.iter().map(|(kind, n)| ((*kind).to_owned(), json!(n))).collect();
+                let counts: Map<String, Value> =
+                    counts.iter().map(|(kind, n)| ((*kind).to_owned(), json!(n))).collect();
                 ("found", Value::Object(counts), None)
             }
             E::Concurrency { threads, target } => ("concurrency", json!({"threads": threads, "target": target}), None),

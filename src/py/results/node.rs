@@ -78,9 +78,7 @@ impl NodeResult {
 
     pub fn to_json(&self) -> Value {
         let iso = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
-        let timing = |timing: &Timing| {
-            json!({"name": timing.name, "started_at": iso(timing.started_at), "completed_at": iso(timing.completed_at)})
-        };
+        let timing = |timing: &Timing| json!({"name": timing.name, "started_at": iso(timing.started_at), "completed_at": iso(timing.completed_at)});
         json!({
             "unique_id": self.unique_id(),
             "name": self.name(),

@@ -46,9 +46,8 @@ impl RunResults {
 
     /// How many ended how, the most telling first: `{"error": 1, "success": 12}`.
     fn tally(&self) -> Vec<(&'static str, usize)> {
-        const ORDER: [&str; 9] = [
-            "error", "runtime error", "fail", "partial success", "warn", "skipped", "success", "pass", "no-op",
-        ];
+        const ORDER: [&str; 9] =
+            ["error", "runtime error", "fail", "partial success", "warn", "skipped", "success", "pass", "no-op"];
         let count = |status: &str| self.results.iter().filter(|result| result.status() == status).count();
         ORDER.iter().map(|status| (*status, count(status))).filter(|(_, count)| *count > 0).collect()
     }
