@@ -1,0 +1,14 @@
+{# Hooks outside the transaction end what is open first, so that what they see is committed. #}
+{% macro run_hooks(hooks, inside_transaction=true) %}
+  {%- for hook in hooks if hook.transaction == inside_transaction -%}
+    {%- if not inside_transaction and loop.first -%}
+      {%- do adapter.commit() -%}
+    {%- endif -%}
+    {%- set rendered = render(hook.get('sql')) | trim -%}
+    {%- if rendered -%}
+      {%- call statement(auto_begin=inside_transaction) -%}
+        {{ rendered }}
+      {%- endcall -%}
+    {%- endif -%}
+  {%- endfor -%}
+{% endmacro %}
