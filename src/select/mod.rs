@@ -1,8 +1,18 @@
 //! Floor 6. Which members of the graph a command is about: dbt's selector grammar, its methods, YAML selectors and
 //! indirect selection of tests.
 
-use crate::diag::Diagnostic;
-use crate::manifest::{ResourceType, UniqueId};
+mod criterion;
+mod evaluate;
+mod glob;
+mod method;
+mod selectors;
+
+use evaluate::Evaluator;
+pub use selectors::Selectors;
+
+use crate::diag::{Code, Diagnostic};
+use crate::graph::{Dag, NodeSet};
+use crate::manifest::{Manifest, ResourceType, UniqueId};
 
 /// When a test that is not selected itself joins because of what it tests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,6 +26,19 @@ pub enum Indirect {
     Buildable,
     /// Never.
     Empty,
+}
+
+impl Indirect {
+    /// dbt's word for it.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "eager" => Some(Self::Eager),
+            "cautious" => Some(Self::Cautious),
+            "buildable" => Some(Self::Buildable),
+            "empty" => Some(Self::Empty),
+            _ => None,
+        }
+    }
 }
 
 /// What the user asked for, as written.
@@ -39,3 +62,67 @@ pub struct Selected {
     /// Criteria that matched nothing, and the like.
     pub warnings: Vec<Diagnostic>,
 }
+
+/// Finds what a selection means. Only enabled members are in the graph, so only they can be found.
+///
+/// # Errors
+/// Criteria that cannot be understood, and selectors that are not defined.
+pub fn resolve(
+    selection: &Selection,
+    manifest: &Manifest,
+    dag: &Dag,
+    selectors: Option<&Selectors>,
+) -> Result<Selected, Vec<Diagnostic>> {
+    let evaluator = Evaluator::new(manifest, dag, selectors, selection.indirect);
+    let mut warnings = Vec::new();
+    let nothing_given = selection.select.is_empty() && selection.exclude.is_empty();
+    let default = selectors.and_then(Selectors::default_name).filter(|_| nothing_given);
+    let set = match selection.selector.as_deref().or(default) {
+        Some(name) => {
+            if !nothing_given {
+                warnings.push(Diagnostic::warning(
+                    Code::Selection,
+                    format!("`--select` and `--exclude` are ignored, because `--selector {name}` is given"),
+                ));
+            }
+            evaluator.named(name)?.direct
+        }
+        None => given(selection, manifest, dag, selectors, &mut warnings)?,
+    };
+    let types = &selection.resource_types;
+    let fits = |id: &UniqueId| {
+        let kind = manifest.get(id).map(|thing| thing.resource_type());
+        types.is_empty() || kind.is_some_and(|kind| types.contains(&kind))
+    };
+    let mut ids = dag.ids(&set);
+    ids.retain(fits);
+    Ok(Selected { ids, warnings })
+}
+
+/// `--select` without `--exclude`.
+fn given(
+    selection: &Selection,
+    manifest: &Manifest,
+    dag: &Dag,
+    selectors: Option<&Selectors>,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<NodeSet, Vec<Diagnostic>> {
+    let select = criterion::parse_arguments(&selection.select);
+    let exclude = criterion::parse_arguments(&selection.exclude);
+    let (select, exclude) = match (select, exclude) {
+        (Ok(select), Ok(exclude)) => (select, exclude),
+        (select, exclude) => return Err([select.err(), exclude.err()].into_iter().flatten().flatten().collect()),
+    };
+    let including = Evaluator::new(manifest, dag, selectors, selection.indirect);
+    let mut set = match select.is_empty() {
+        true => including.all(),
+        false => including.words(&select, warnings)?,
+    };
+    // An excluded model takes all of its tests with it.
+    let excluding = Evaluator::new(manifest, dag, selectors, Indirect::Eager);
+    set.subtract(&excluding.words(&exclude, warnings)?);
+    Ok(set)
+}
+
+#[cfg(test)]
+mod tests;
