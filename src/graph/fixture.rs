@@ -117,6 +117,8 @@ impl Shop {
 
     pub(crate) fn unit_test(mut self, name: &str, model: &str) -> Self {
         let tested = self.id(model);
+        let mut fqn = self.manifest.nodes[&tested].fqn.clone();
+        fqn.push(name.into());
         let id: UniqueId = format!("unit_test.shop.{model}.{name}").into();
         let made = UnitTest {
             unique_id: id.clone(),
@@ -124,7 +126,7 @@ impl Shop {
             package: "shop".into(),
             path: "unit_tests.yml".into(),
             original_file_path: "models/unit_tests.yml".into(),
-            fqn: vec!["shop".into(), model.into(), name.into()],
+            fqn,
             model: model.into(),
             tested: tested.clone(),
             description: String::new(),

@@ -57,8 +57,8 @@ fn methods() {
     for (text, expected) in [
         ("orders", "orders"),
         ("staging", "stg_orders"),
-        ("shop.marts", "daily orders"),
-        ("marts.*", "daily orders"),
+        ("shop.marts", "daily orders orders.adds_up"),
+        ("marts.*", "daily orders orders.adds_up"),
         ("*orders", "orders stg_orders"),
         ("*_orders", "stg_orders"),
         ("customers", "customers.v1 customers.v2 customers.v3"),
@@ -97,8 +97,8 @@ fn methods() {
 
 #[test]
 fn relatives() {
-    assert_eq!(select("+orders"), "countries orders stg_orders raw.orders");
-    assert_eq!(select("1+orders"), "countries orders stg_orders");
+    assert_eq!(select("+orders"), "orders stg_orders countries raw.orders");
+    assert_eq!(select("1+orders"), "orders stg_orders countries");
     assert_eq!(select("orders+1,resource_type:model"), "daily orders");
     assert_eq!(select("stg_orders+,resource_type:model"), "daily orders stg_orders");
     assert_eq!(select("@stg_orders,resource_type:seed"), "countries");
@@ -160,7 +160,7 @@ fn values_that_a_method_does_not_have_are_errors() {
 
 fn selectors(text: &str) -> Result<Selectors, Vec<Diagnostic>> {
     let file = crate::diag::SourceFile::new("selectors.yml", text);
-    let root = crate::yaml::parse(&file).unwrap();
+    let root = crate::yaml::parse(&file, &mut Vec::new()).unwrap();
     Selectors::read(&file, &root)
 }
 
@@ -198,7 +198,7 @@ fn by_selector(name: &str) -> String {
 
 #[test]
 fn yaml_selectors() {
-    assert_eq!(by_selector("text"), "countries orders stg_orders raw.orders");
+    assert_eq!(by_selector("text"), "orders stg_orders countries raw.orders");
     assert_eq!(by_selector("short"), "daily stg_orders");
     assert_eq!(by_selector("full"), "orders stg_orders");
     assert_eq!(by_selector("unions"), "orders stg_orders");
@@ -240,7 +240,7 @@ selectors:
             "selectors.yml:4:31: `valeu` is not a key of a selector",
             "selectors.yml:6:17: `tags` is not a selection method: `tags:x`",
             "selectors.yml:7:11: selector `b` has no `definition`",
-            "selectors.yml:8:26: a definition has either one `union` or one `intersection`, and nothing else",
+            "selectors.yml:8:27: a definition has either one `union` or one `intersection`, and nothing else",
         ]
     );
 }
