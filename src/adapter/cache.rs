@@ -1,7 +1,7 @@
 //! What is known to exist: relations by schema, so that a run asks the catalog once.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{Adapter, Connection, DbResult, Relation, SchemaName};
 
@@ -9,20 +9,18 @@ type Relations = HashMap<String, Relation>;
 
 /// Relations of the schemas that were listed, kept up to date by whoever creates, drops or renames one. Names compare as
 /// the server compares them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RelationCache {
     schemas: RwLock<HashMap<SchemaName, Relations>>,
-    fold_case: bool,
+    /// Known once a connection has been made, which the first listing needs.
+    fold_case: OnceLock<bool>,
 }
 
 impl RelationCache {
-    pub fn new(adapter: &dyn Adapter) -> Self {
-        Self { schemas: RwLock::default(), fold_case: adapter.case_insensitive_names() }
-    }
-
     /// Lists `schemas` in the database and replaces what was known about them. Schemas that do not exist are filled, empty.
     pub fn fill(&self, adapter: &dyn Adapter, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<()> {
         let listed = adapter.list_relations(connection, schemas)?;
+        self.fold_case.get_or_init(|| adapter.case_insensitive_names());
         let mut filled: HashMap<SchemaName, Relations> = schemas
             .iter()
             .map(|name| (self.schema_key(name.database.as_deref(), &name.schema), Relations::new()))
@@ -93,7 +91,7 @@ impl RelationCache {
     }
 
     fn fold(&self, name: &str) -> String {
-        if self.fold_case { name.to_lowercase() } else { name.to_owned() }
+        if self.fold_case.get().copied().unwrap_or(false) { name.to_lowercase() } else { name.to_owned() }
     }
 
     // A map that a panicking thread left behind is still a map: every change is one insertion or removal.
@@ -103,5 +101,57 @@ impl RelationCache {
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<SchemaName, Relations>> {
         self.schemas.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RelationCache;
+    use crate::adapter::fake::FakeAdapter;
+    use crate::adapter::{Adapter, Include, Relation, RelationType, SchemaName};
+
+    fn relation(schema: &str, identifier: &str) -> Relation {
+        Relation {
+            database: None,
+            schema: Some(schema.into()),
+            identifier: Some(identifier.into()),
+            kind: Some(RelationType::Table),
+            include: Include::TWO_PARTS,
+            quote: Include::ALL,
+            quote_char: '`',
+            limit: None,
+        }
+    }
+
+    fn filled(adapter: &FakeAdapter) -> RelationCache {
+        let cache = RelationCache::default();
+        let mut connection = adapter.connect("test").expect("connects");
+        let schemas = ["shop", "empty"].map(|schema| SchemaName { database: None, schema: schema.into() });
+        cache.fill(adapter, connection.as_mut(), &schemas).expect("fills");
+        cache
+    }
+
+    #[test]
+    fn it_knows_what_was_listed_and_what_changed_since() {
+        let cache = filled(&FakeAdapter::mysql().relation(relation("shop", "orders")));
+        assert!(cache.is_filled(&SchemaName { database: None, schema: "empty".into() }));
+        assert!(!cache.is_filled(&SchemaName { database: None, schema: "other".into() }));
+        assert!(cache.get(None, "shop", "orders").is_some());
+
+        cache.rename(&relation("shop", "orders"), &Relation { kind: None, ..relation("shop", "old") });
+        assert!(cache.get(None, "shop", "orders").is_none());
+        assert_eq!(cache.get(None, "shop", "old").and_then(|found| found.kind), Some(RelationType::Table));
+
+        cache.add(relation("other", "unlisted"));
+        assert!(cache.get(None, "other", "unlisted").is_none());
+        cache.drop(&relation("shop", "old"));
+        assert!(cache.relations_in(&SchemaName { database: None, schema: "shop".into() }).is_empty());
+    }
+
+    #[test]
+    fn names_compare_as_the_server_compares_them() {
+        let known = relation("shop", "Orders");
+        assert!(filled(&FakeAdapter::mysql().relation(known.clone())).get(None, "shop", "orders").is_none());
+        assert!(filled(&FakeAdapter::duckdb().relation(known)).get(None, "SHOP", "ORDERS").is_some());
     }
 }

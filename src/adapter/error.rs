@@ -44,6 +44,8 @@ pub struct DbError {
     /// The statement that failed.
     pub sql: Option<String>,
     pub elapsed: Option<Duration>,
+    /// What to do about it, where the adapter knows.
+    pub help: Option<String>,
 }
 
 impl DbError {
@@ -57,6 +59,7 @@ impl DbError {
             identifier: None,
             sql: None,
             elapsed: None,
+            help: None,
         }
     }
 

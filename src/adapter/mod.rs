@@ -8,6 +8,7 @@ mod arrow;
 pub mod cache;
 mod capabilities;
 mod column;
+mod credentials;
 pub mod duckdb;
 mod error;
 pub mod fake;

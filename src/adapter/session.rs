@@ -45,7 +45,7 @@ pub struct Pool {
 impl Pool {
     pub fn new(adapter: Arc<dyn Adapter>, log: Arc<dyn Log>) -> Arc<Self> {
         Arc::new(Self {
-            cache: Arc::new(RelationCache::new(adapter.as_ref())),
+            cache: Arc::default(),
             adapter,
             log,
             idle: Mutex::default(),

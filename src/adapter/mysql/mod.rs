@@ -1,31 +1,68 @@
-//! MySQL and MariaDB.
+//! MySQL and MariaDB, over the `mysql` driver. What they cannot both do is in [`Capabilities`]; nothing here asks for a
+//! product's name.
+
+mod catalog;
+mod connection;
+mod credentials;
+mod error;
+mod literal;
+mod server;
+mod types;
+
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use self::connection::MySqlConnection;
+use self::credentials::Credentials;
+pub(super) use self::literal::literal;
+use self::server::Server;
 use super::{
-    Adapter, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Include, Relation,
-    SchemaName, Swap, Upsert,
+    Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Include,
+    Relation, SchemaName,
 };
 use crate::diag;
 
+/// The longest name of a table, column or index, in characters.
+const MAX_IDENTIFIER: usize = 64;
+/// What `max_allowed_packet` is at least on servers of today, until one has been asked.
+const SMALLEST_PACKET: usize = 1 << 20;
+/// Room in a packet beside the statement's own text: protocol bytes and the query comment.
+const PACKET_RESERVE: usize = 16 << 10;
+/// A statement need not be larger than this, however much the server takes.
+const LARGEST_STATEMENT: usize = 16 << 20;
+
 /// A MySQL or MariaDB server.
+#[derive(Debug)]
 pub struct MySqlAdapter {
     kind: &'static str,
+    server: Arc<Server>,
 }
 
 impl MySqlAdapter {
     /// Reads the target's entries; opens no connection. `kind` is `mysql` or `mariadb`.
-    pub fn new(_credentials: &Map<String, Value>, kind: &str) -> diag::Result<Self> {
-        Ok(Self { kind: if kind == "mariadb" { "mariadb" } else { "mysql" } })
+    pub fn new(credentials: &Map<String, Value>, kind: &str) -> diag::Result<Self> {
+        let kind = if kind == "mariadb" { "mariadb" } else { "mysql" };
+        Ok(Self { kind, server: Arc::new(Server::new(Credentials::new(credentials, kind)?)) })
     }
 }
 
-pub(super) fn literal(_cell: &Cell) -> String {
-    String::new()
-}
-
-pub(super) fn seed_type(_column: ColumnType) -> &'static str {
-    "text"
+/// The column type of a seed's values.
+pub(super) fn seed_type(column: ColumnType) -> &'static str {
+    match column {
+        ColumnType::Bool => "boolean",
+        ColumnType::Null | ColumnType::Int => "integer",
+        ColumnType::UInt => "bigint unsigned",
+        ColumnType::Decimal(precision, 0) if precision <= 19 => "bigint",
+        ColumnType::Decimal(_, 0) => "decimal(65,0)",
+        ColumnType::Decimal(..) | ColumnType::Float => "double",
+        ColumnType::Text => "text",
+        ColumnType::Bytes => "longblob",
+        ColumnType::Date => "date",
+        // Not `timestamp`, dbt's choice: that ends in 2038, and on many servers turns a null into the current time.
+        ColumnType::Datetime => "datetime",
+        ColumnType::Time => "time",
+    }
 }
 
 impl Adapter for MySqlAdapter {
@@ -38,22 +75,20 @@ impl Adapter for MySqlAdapter {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            product: "MySQL".to_owned(),
-            version: String::new(),
-            swap: Swap::MultiRename,
-            upsert: Upsert::OnDuplicateKey,
-            transactional_ddl: false,
-            create_or_replace_table: false,
-            add_index_if_not_exists: false,
-            md5: true,
-            except_intersect: true,
-            returning: false,
+        match self.server.facts() {
+            Some(facts) => facts.capabilities.clone(),
+            None if self.kind == "mariadb" => server::capabilities("10.11-MariaDB", ""),
+            None => server::capabilities("8.0", ""),
         }
     }
 
     fn connect(&self, _name: &str) -> DbResult<Box<dyn Connection>> {
-        Err(DbError::new(DbErrorKind::Connection, "not connected"))
+        let mut conn = self.server.open()?;
+        self.server.set_up(&mut conn).map_err(|error| {
+            let message = format!("cannot set up a session on `{}`: {error}", self.server.credentials.address());
+            DbError { message, kind: DbErrorKind::Connection, ..error }
+        })?;
+        Ok(Box::new(MySqlConnection::new(conn, self.server.clone())))
     }
 
     fn quote_char(&self) -> char {
@@ -65,11 +100,11 @@ impl Adapter for MySqlAdapter {
     }
 
     fn max_identifier(&self) -> usize {
-        64
+        MAX_IDENTIFIER
     }
 
     fn visible_credentials(&self) -> Map<String, Value> {
-        Map::new()
+        self.server.credentials.visible()
     }
 
     fn database(&self) -> Option<String> {
@@ -77,19 +112,19 @@ impl Adapter for MySqlAdapter {
     }
 
     fn schema(&self) -> String {
-        String::new()
+        self.server.credentials.schema.clone()
     }
 
-    fn list_relations(&self, _: &mut dyn Connection, _: &[SchemaName]) -> DbResult<Vec<Relation>> {
-        Ok(Vec::new())
+    fn list_relations(&self, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Relation>> {
+        catalog::list_relations(connection, schemas)
     }
 
-    fn list_schemas(&self, _: &mut dyn Connection, _: Option<&str>) -> DbResult<Vec<String>> {
-        Ok(Vec::new())
+    fn list_schemas(&self, connection: &mut dyn Connection, _database: Option<&str>) -> DbResult<Vec<String>> {
+        catalog::list_schemas(connection)
     }
 
-    fn columns(&self, _: &mut dyn Connection, _: &Relation) -> DbResult<Vec<Column>> {
-        Ok(Vec::new())
+    fn columns(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<Column>> {
+        catalog::columns(connection, relation)
     }
 
     fn literal(&self, cell: &Cell) -> String {
@@ -100,12 +135,25 @@ impl Adapter for MySqlAdapter {
         seed_type(column)
     }
 
-    fn binding(&self) -> super::Binding {
-        super::Binding::Percent
+    fn binding(&self) -> Binding {
+        Binding::Percent
+    }
+
+    fn create_table_options(&self) -> String {
+        let credentials = &self.server.credentials;
+        match &credentials.collation {
+            Some(collation) => format!("default character set {} collate {collation}", credentials.charset),
+            None => format!("default character set {}", credentials.charset),
+        }
+    }
+
+    fn max_statement_bytes(&self) -> usize {
+        let packet = self.server.facts().map_or(SMALLEST_PACKET, |facts| facts.max_allowed_packet);
+        packet.min(LARGEST_STATEMENT).saturating_sub(PACKET_RESERVE)
     }
 
     fn case_insensitive_names(&self) -> bool {
-        false
+        self.server.facts().is_some_and(|facts| facts.lower_case_table_names > 0)
     }
 
     fn is_transient(&self, error: &DbError) -> bool {

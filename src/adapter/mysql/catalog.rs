@@ -1,0 +1,109 @@
+//! Reading `information_schema`.
+
+use super::literal::quoted;
+use crate::adapter::{
+    Cell, Column, Connection, DbErrorKind, DbResult, Include, Relation, RelationType, SchemaName, Table,
+};
+
+const QUOTE: char = '`';
+
+/// All tables and views of the schemas, with one statement.
+pub(super) fn list_relations(connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Relation>> {
+    if schemas.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names = schemas.iter().map(|name| quoted(&name.schema)).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "select table_schema, table_name, table_type from information_schema.tables where table_schema in ({names})"
+    );
+    let table = connection.execute(&sql, true)?.table;
+    Ok(table.rows.iter().filter_map(|row| relation(row)).collect())
+}
+
+fn relation(row: &[Cell]) -> Option<Relation> {
+    let [schema, identifier, kind] = row else { return None };
+    let kind = match text(kind)?.as_str() {
+        "BASE TABLE" | "SYSTEM VERSIONED" => RelationType::Table,
+        "VIEW" | "SYSTEM VIEW" => RelationType::View,
+        // A sequence lives among the tables, but no model is one.
+        _ => return None,
+    };
+    Some(Relation {
+        database: None,
+        schema: text(schema),
+        identifier: text(identifier),
+        kind: Some(kind),
+        include: Include::TWO_PARTS,
+        quote: Include::ALL,
+        quote_char: QUOTE,
+        limit: None,
+    })
+}
+
+pub(super) fn list_schemas(connection: &mut dyn Connection) -> DbResult<Vec<String>> {
+    let table = connection.execute("select schema_name from information_schema.schemata", true)?.table;
+    Ok(table.rows.iter().filter_map(|row| text(row.first()?)).collect())
+}
+
+/// Columns in their order. Temporary tables are not in `information_schema`, so an empty answer is asked for once more.
+pub(super) fn columns(connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<Column>> {
+    let Some(identifier) = &relation.identifier else { return Ok(Vec::new()) };
+    let schema = relation.schema.as_deref().map_or("database()".to_owned(), quoted);
+    let sql = format!(
+        "select column_name, data_type, character_maximum_length, numeric_precision, numeric_scale, column_type, is_nullable \
+         from information_schema.columns where table_schema = {schema} and table_name = {} order by ordinal_position",
+        quoted(identifier)
+    );
+    let table = connection.execute(&sql, true)?.table;
+    if table.rows.is_empty() { temporary_columns(connection, relation) } else { Ok(described_columns(&table)) }
+}
+
+fn described_columns(table: &Table) -> Vec<Column> {
+    let column = |row: &Vec<Cell>| {
+        let [name, dtype, char_size, precision, scale, full_type, nullable] = row.as_slice() else { return None };
+        Some(Column {
+            name: text(name)?,
+            dtype: text(dtype)?,
+            char_size: number(char_size),
+            numeric_precision: number(precision).map(|digits| digits as u32),
+            numeric_scale: number(scale).map(|digits| digits as u32),
+            full_type: text(full_type),
+            nullable: text(nullable).as_deref() == Some("YES"),
+            quote_char: QUOTE,
+        })
+    };
+    table.rows.iter().filter_map(column).collect()
+}
+
+fn temporary_columns(connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<Column>> {
+    let relation = Relation { include: Include::TWO_PARTS, quote: Include::ALL, quote_char: QUOTE, ..relation.clone() };
+    let table = match connection.execute(&format!("show columns from {}", relation.render()), true) {
+        Ok(result) => result.table,
+        Err(error) if error.kind == DbErrorKind::UnknownTable => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let column = |row: &Vec<Cell>| {
+        let [name, full_type, nullable, ..] = row.as_slice() else { return None };
+        let column = Column::from_description(&text(name)?, &text(full_type)?, QUOTE);
+        Some(Column { nullable: text(nullable).as_deref() == Some("YES"), ..column })
+    };
+    Ok(table.rows.iter().filter_map(column).collect())
+}
+
+/// Some servers send the catalog's texts as bytes.
+fn text(cell: &Cell) -> Option<String> {
+    match cell {
+        Cell::Text(text) => Some(text.clone()),
+        Cell::Bytes(bytes) => String::from_utf8(bytes.clone()).ok(),
+        _ => None,
+    }
+}
+
+fn number(cell: &Cell) -> Option<u64> {
+    match cell {
+        Cell::Int(number) => (*number).try_into().ok(),
+        Cell::UInt(number) => Some(*number),
+        Cell::Decimal(text) | Cell::Text(text) => text.parse().ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,284 @@
+//! What a target says about the server, as options of the driver.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mysql::{ClientIdentity, Opts, OptsBuilder, SslOpts};
+use serde_json::{Map, Value};
+
+use crate::adapter::credentials::Entries;
+use crate::diag::{self, Code, Diagnostic};
+
+const KNOWN: &[&str] = &[
+    "server",
+    "host",
+    "port",
+    "unix_socket",
+    "socket",
+    "username",
+    "user",
+    "UID",
+    "password",
+    "PWD",
+    "pass",
+    "schema",
+    "database",
+    "charset",
+    "collation",
+    "ssl_mode",
+    "ssl_disabled",
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_key",
+    "ssl_verify_cert",
+    "ssl_verify_identity",
+    "connect_timeout",
+    "lock_wait_timeout",
+    "sql_mode",
+];
+
+const DEFAULT_PORT: u16 = 3306;
+const DEFAULT_CONNECT_TIMEOUT: u64 = 10;
+/// Seconds to wait for a metadata lock. The servers' own defaults are a day and a year.
+const DEFAULT_LOCK_WAIT_TIMEOUT: u64 = 60;
+/// A quiet connection asks after this long whether the server is still there.
+const KEEPALIVE_MILLISECONDS: u32 = 30_000;
+
+/// How much TLS protects a TCP connection, weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Tls {
+    Disabled,
+    /// Encrypted if the server can, without looking at its certificate.
+    Preferred,
+    Required,
+    VerifyCa,
+    VerifyIdentity,
+}
+
+impl Tls {
+    const NAMES: &[(&str, Self)] = &[
+        ("disabled", Self::Disabled),
+        ("preferred", Self::Preferred),
+        ("required", Self::Required),
+        ("verify_ca", Self::VerifyCa),
+        ("verify_identity", Self::VerifyIdentity),
+    ];
+}
+
+pub(super) struct Credentials {
+    pub host: String,
+    pub port: u16,
+    pub socket: Option<String>,
+    pub user: Option<String>,
+    password: Option<String>,
+    pub schema: String,
+    pub charset: String,
+    pub collation: Option<String>,
+    pub tls: Tls,
+    ca: Option<PathBuf>,
+    identity: Option<(PathBuf, PathBuf)>,
+    connect_timeout: Duration,
+    pub lock_wait_timeout: u64,
+    /// Replaces the session's whole `sql_mode`.
+    pub sql_mode: Option<String>,
+}
+
+impl Credentials {
+    pub fn new(entries: &Map<String, Value>, kind: &str) -> diag::Result<Self> {
+        let entries = Entries::new(entries, kind, KNOWN)?;
+        let schema = entries.required_text(&["schema"])?;
+        if let Some(database) = entries.text(&["database"])?
+            && database != schema
+        {
+            return Err(Diagnostic::error(
+                Code::InvalidValue,
+                format!("`database` of the `{kind}` target differs from `schema`"),
+            )
+            .note("on MySQL and MariaDB a schema is a database")
+            .help("leave `database` out, or give it the value of `schema`")
+            .boxed());
+        }
+        let charset = entries.text(&["charset"])?;
+        let collation = entries.text(&["collation"])?;
+        for (name, value) in [("charset", &charset), ("collation", &collation)] {
+            if value.as_ref().is_some_and(|text| !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')) {
+                return Err(entries.wrong(name, "the name of a character set or collation"));
+            }
+        }
+        let port = match entries.number(&["port"])? {
+            None => DEFAULT_PORT,
+            Some(port) => u16::try_from(port).map_err(|_| entries.wrong("port", "a port number"))?,
+        };
+        let sql_mode = entries.text(&["sql_mode"])?;
+        if sql_mode.as_ref().is_some_and(|modes| modes.to_uppercase().contains("NO_BACKSLASH_ESCAPES")) {
+            return Err(
+                entries.wrong("sql_mode", "one without NO_BACKSLASH_ESCAPES, in which texts are escaped differently")
+            );
+        }
+        Ok(Self {
+            host: entries.text(&["server", "host"])?.unwrap_or_else(|| "localhost".to_owned()),
+            port,
+            socket: entries.text(&["unix_socket", "socket"])?,
+            user: entries.text(&["username", "user", "UID"])?,
+            password: entries.text(&["password", "pass", "PWD"])?,
+            schema,
+            charset: charset.unwrap_or_else(|| "utf8mb4".to_owned()),
+            collation,
+            tls: tls(&entries)?,
+            ca: entries.text(&["ssl_ca"])?.map(PathBuf::from),
+            identity: identity(&entries)?,
+            connect_timeout: Duration::from_secs(
+                entries.number(&["connect_timeout"])?.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+            ),
+            lock_wait_timeout: entries.number(&["lock_wait_timeout"])?.unwrap_or(DEFAULT_LOCK_WAIT_TIMEOUT),
+            sql_mode,
+        })
+    }
+
+    /// Options of the driver for one connection.
+    pub fn options(&self, tls: Tls) -> Opts {
+        let attributes = HashMap::from([("program_name", "headwater")]);
+        let builder = OptsBuilder::new()
+            .user(self.user.clone())
+            .pass(self.password.clone())
+            .prefer_socket(false)
+            .tcp_nodelay(true)
+            .tcp_connect_timeout(Some(self.connect_timeout))
+            .tcp_keepalive_time_ms(Some(KEEPALIVE_MILLISECONDS))
+            .connect_attrs(Some(attributes))
+            .stmt_cache_size(0);
+        match &self.socket {
+            Some(socket) => builder.socket(Some(socket)),
+            None => builder.ip_or_hostname(Some(&self.host)).tcp_port(self.port).ssl_opts(self.ssl(tls)),
+        }
+        .into()
+    }
+
+    fn ssl(&self, tls: Tls) -> Option<SslOpts> {
+        let identity = self.identity.as_ref().map(|(cert, key)| ClientIdentity::new(cert.clone(), key.clone()));
+        (tls > Tls::Disabled).then(|| {
+            SslOpts::default()
+                .with_root_cert_path(self.ca.clone())
+                .with_client_identity(identity)
+                .with_danger_accept_invalid_certs(tls < Tls::VerifyCa)
+                .with_danger_skip_domain_validation(tls < Tls::VerifyIdentity)
+        })
+    }
+
+    /// Where the server is, for messages.
+    pub fn address(&self) -> String {
+        match &self.socket {
+            Some(socket) => socket.clone(),
+            None => format!("{}:{}", self.host, self.port),
+        }
+    }
+
+    /// The entries that anyone may see.
+    pub fn visible(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        let mut set = |key: &str, value: Option<&str>| {
+            if let Some(value) = value {
+                map.insert(key.to_owned(), value.into());
+            }
+        };
+        set("server", self.socket.is_none().then_some(self.host.as_str()));
+        set("host", self.socket.is_none().then_some(self.host.as_str()));
+        set("unix_socket", self.socket.as_deref());
+        set("schema", Some(&self.schema));
+        set("username", self.user.as_deref());
+        set("user", self.user.as_deref());
+        set("charset", Some(&self.charset));
+        set("collation", self.collation.as_deref());
+        if self.socket.is_none() {
+            map.insert("port".to_owned(), self.port.into());
+        }
+        map
+    }
+}
+
+/// `ssl_mode` says it outright; the other entries ask for what they need.
+fn tls(entries: &Entries<'_>) -> diag::Result<Tls> {
+    if let Some(mode) = entries.text(&["ssl_mode"])? {
+        let wanted = mode.to_lowercase().replace('-', "_");
+        let found = Tls::NAMES.iter().find(|(name, _)| *name == wanted).map(|(_, tls)| *tls);
+        return found.ok_or_else(|| {
+            entries.wrong("ssl_mode", "`disabled`, `preferred`, `required`, `verify_ca` or `verify_identity`")
+        });
+    }
+    if entries.flag("ssl_disabled")? == Some(true) {
+        return Ok(Tls::Disabled);
+    }
+    let has_ca = entries.text(&["ssl_ca"])?.is_some();
+    let has_identity = entries.text(&["ssl_cert"])?.is_some();
+    Ok(if entries.flag("ssl_verify_identity")? == Some(true) {
+        Tls::VerifyIdentity
+    } else if entries.flag("ssl_verify_cert")?.unwrap_or(has_ca) {
+        Tls::VerifyCa
+    } else if has_identity {
+        Tls::Required
+    } else {
+        Tls::Preferred
+    })
+}
+
+fn identity(entries: &Entries<'_>) -> diag::Result<Option<(PathBuf, PathBuf)>> {
+    match (entries.text(&["ssl_cert"])?, entries.text(&["ssl_key"])?) {
+        (Some(cert), Some(key)) => Ok(Some((cert.into(), key.into()))),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(entries.wrong("ssl_cert", "given together with `ssl_key`")),
+        (None, Some(_)) => Err(entries.wrong("ssl_key", "given together with `ssl_cert`")),
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credentials({} at {}, schema {})", self.user.as_deref().unwrap_or(""), self.address(), self.schema)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Credentials, Tls};
+    use crate::diag::{Code, Diagnostic};
+
+    fn read(entries: Value) -> Result<Credentials, Box<Diagnostic>> {
+        Credentials::new(entries.as_object().expect("a mapping"), "mysql")
+    }
+
+    #[test]
+    fn names_of_dbt_profiles_are_read() {
+        let read = read(json!({
+            "type": "mysql", "threads": 8, "server": "db.example", "port": "3307", "unix_socket": "", "UID": "me",
+            "PWD": "s3cret", "schema": "shop", "database": "shop", "charset": "utf8mb4", "collation": "utf8mb4_general_ci",
+        }))
+        .expect("valid");
+        assert_eq!((read.address(), read.user.as_deref()), ("db.example:3307".to_owned(), Some("me")));
+        assert_eq!(read.tls, Tls::Preferred);
+        assert!(!format!("{read:?} {:?}", read.visible()).contains("s3cret"));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let error = |entries| *read(entries).expect_err("refused");
+        let unknown = error(json!({"schema": "shop", "pasword": "s3cret"}));
+        assert_eq!((unknown.code, unknown.helps), (Code::UnknownKey, vec!["did you mean `password`?".to_owned()]));
+        assert_eq!(error(json!({"host": "h"})).code, Code::MissingKey);
+        assert_eq!(error(json!({"schema": "a", "database": "b"})).code, Code::InvalidValue);
+        assert_eq!(error(json!({"schema": "a", "port": 99999})).code, Code::InvalidValue);
+        assert_eq!(error(json!({"schema": "a", "collation": "x; drop"})).code, Code::InvalidValue);
+        assert_eq!(error(json!({"schema": "a", "ssl_cert": "c.pem"})).code, Code::InvalidValue);
+    }
+
+    #[test]
+    fn tls_follows_from_the_entries() {
+        let tls = |entries: Value| read(entries).expect("valid").tls;
+        assert_eq!(tls(json!({"schema": "a", "ssl_disabled": true})), Tls::Disabled);
+        assert_eq!(tls(json!({"schema": "a", "ssl_ca": "ca.pem"})), Tls::VerifyCa);
+        assert_eq!(tls(json!({"schema": "a", "ssl_ca": "ca.pem", "ssl_verify_identity": true})), Tls::VerifyIdentity);
+        assert_eq!(tls(json!({"schema": "a", "ssl_mode": "REQUIRED"})), Tls::Required);
+    }
+}

@@ -1,0 +1,163 @@
+//! One server: how sessions on it are opened and set up, and what it can do.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mysql::prelude::Queryable;
+use mysql::{Conn, DriverError, Error, Row};
+
+use super::credentials::{Credentials, Tls};
+use super::error::{connect_error, statement_error};
+use super::literal::quoted;
+use crate::adapter::relation::push_quoted;
+use crate::adapter::{Capabilities, DbError, DbErrorKind, DbResult, Swap, Upsert};
+
+const UNKNOWN_DATABASE: u16 = 1049;
+
+/// Modes without which a wrong value is stored as another one with a mere warning. The server's own modes stay, among them
+/// `ONLY_FULL_GROUP_BY`: MariaDB leaves it off, since its check knows no functional dependence.
+const STRICT_MODES: &str = "STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
+
+/// What the server said about itself when the first session was set up.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub capabilities: Capabilities,
+    pub max_allowed_packet: usize,
+    /// 0: names of tables are compared with case.
+    pub lower_case_table_names: u8,
+}
+
+#[derive(Debug)]
+pub(super) struct Server {
+    pub credentials: Credentials,
+    set_up: String,
+    facts: OnceLock<Facts>,
+    /// Found out with the first connection, so that the others do not try.
+    without_tls: AtomicBool,
+}
+
+impl Server {
+    pub fn new(credentials: Credentials) -> Self {
+        let set_up = set_up_script(&credentials);
+        Self { credentials, set_up, facts: OnceLock::new(), without_tls: AtomicBool::new(false) }
+    }
+
+    pub fn facts(&self) -> Option<&Facts> {
+        self.facts.get()
+    }
+
+    /// A bare connection, not set up.
+    pub fn open(&self) -> DbResult<Conn> {
+        let wanted = if self.without_tls.load(Ordering::Relaxed) { Tls::Disabled } else { self.credentials.tls };
+        let opened = match Conn::new(self.credentials.options(wanted)) {
+            Err(Error::DriverError(DriverError::TlsNotSupported)) if wanted == Tls::Preferred => {
+                self.without_tls.store(true, Ordering::Relaxed);
+                Conn::new(self.credentials.options(Tls::Disabled))
+            }
+            opened => opened,
+        };
+        opened.map_err(|error| connect_error(error, &self.credentials.address(), self.credentials.user.as_deref()))
+    }
+
+    /// Makes a fresh or reset session ours, in one round trip. The default database may not exist yet: `create schema` is
+    /// one of the things that sessions are for.
+    pub fn set_up(&self, conn: &mut Conn) -> DbResult<()> {
+        let facts = self.send_set_up(conn)?;
+        if self.facts.get().is_none() {
+            let facts = Facts { capabilities: probe_md5(facts.capabilities, conn)?, ..facts };
+            // Another thread may have been first; both asked the same server.
+            let _ = self.facts.set(facts);
+        }
+        Ok(())
+    }
+
+    fn send_set_up(&self, conn: &mut Conn) -> DbResult<Facts> {
+        let mut result = conn.query_iter(&self.set_up).map_err(statement_error)?;
+        let mut facts = None;
+        while let Some(set) = result.iter() {
+            for row in set {
+                match row {
+                    Ok(row) => facts = Some(row),
+                    Err(Error::MySqlError(error)) if error.code == UNKNOWN_DATABASE => {}
+                    Err(error) => return Err(statement_error(error)),
+                }
+            }
+        }
+        facts
+            .and_then(read_facts)
+            .ok_or_else(|| DbError::new(DbErrorKind::Connection, "the server did not say what it is"))
+    }
+}
+
+/// `use` comes last: when the database does not exist, everything else has been done.
+fn set_up_script(credentials: &Credentials) -> String {
+    let collate = credentials.collation.as_ref().map(|name| format!(" collate {name}")).unwrap_or_default();
+    let sql_mode = match &credentials.sql_mode {
+        Some(modes) => quoted(modes),
+        None => format!(
+            "concat(replace(@@session.sql_mode, 'NO_BACKSLASH_ESCAPES', 'STRICT_TRANS_TABLES'), ',{STRICT_MODES}')"
+        ),
+    };
+    let mut script = format!(
+        "set session transaction isolation level read committed; \
+         set names {charset}{collate}, session sql_mode = {sql_mode}, session lock_wait_timeout = {lock_wait}, autocommit = 1; \
+         select version(), @@version_comment, @@max_allowed_packet, @@lower_case_table_names; use ",
+        charset = credentials.charset,
+        lock_wait = credentials.lock_wait_timeout,
+    );
+    push_quoted(&mut script, &credentials.schema, '`');
+    script
+}
+
+fn read_facts(row: Row) -> Option<Facts> {
+    let (version, comment, max_allowed_packet, lower_case_table_names) =
+        mysql::from_row_opt::<(String, String, usize, u8)>(row).ok()?;
+    Some(Facts { capabilities: capabilities(&version, &comment), max_allowed_packet, lower_case_table_names })
+}
+
+/// What a server can do by its version. `comment` tells relatives of MySQL apart for people.
+pub(super) fn capabilities(version: &str, comment: &str) -> Capabilities {
+    let mariadb = version.contains("MariaDB") || comment.to_lowercase().contains("mariadb");
+    let mut numbers = version.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    let number = (next(), next(), next());
+    Capabilities {
+        product: if mariadb { "MariaDB" } else { "MySQL" }.to_owned(),
+        version: version.to_owned(),
+        swap: Swap::MultiRename,
+        upsert: Upsert::OnDuplicateKey,
+        transactional_ddl: false,
+        create_or_replace_table: mariadb,
+        add_index_if_not_exists: mariadb,
+        md5: mariadb || number < (9, 6, 0),
+        except_intersect: if mariadb { number >= (10, 3, 0) } else { number >= (8, 0, 31) },
+        returning: mariadb && number >= (10, 5, 0),
+    }
+}
+
+/// Where `md5()` moved to a component, only asking tells whether that is installed.
+fn probe_md5(capabilities: Capabilities, conn: &mut Conn) -> DbResult<Capabilities> {
+    if capabilities.md5 {
+        return Ok(capabilities);
+    }
+    match conn.query_drop("select md5('')") {
+        Ok(()) => Ok(Capabilities { md5: true, ..capabilities }),
+        Err(Error::MySqlError(_)) => Ok(capabilities),
+        Err(error) => Err(statement_error(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::capabilities;
+
+    #[test]
+    fn versions_tell_what_a_server_can() {
+        let mariadb = capabilities("10.11.19-MariaDB-0+deb12u1", "Debian 12");
+        assert!(mariadb.create_or_replace_table && mariadb.md5 && mariadb.returning);
+        assert_eq!(mariadb.product, "MariaDB");
+        let mysql = capabilities("9.7.4", "MySQL Community Server - GPL");
+        assert!(!mysql.create_or_replace_table && !mysql.md5 && mysql.except_intersect);
+        assert!(!capabilities("8.0.30", "").except_intersect && capabilities("8.0.30", "").md5);
+    }
+}
