@@ -1,0 +1,102 @@
+# Two commands matter: `make demo` shows Headwater at work, `make test` proves it. Both set up what they need.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(abspath $(VENV))/bin
+SHELL  := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test servers stop-servers format lint-rust test-rust wheel-ci install-ci test-python lint-python bench clean
+
+SERVERS := target/servers.env
+WITH_SERVERS := set -a; source $(SERVERS); set +a;
+TESTED := $(abspath target/tested.txt)
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# --- demo
+
+DEMO := $(abspath target/demo)
+
+demo: $(VENV)/made ## build and install the wheel, run the example project on DuckDB, show its most important mart
+	$(BIN)/pip install -q 'maturin>=1.9.4,<2'
+	$(BIN)/maturin build -q --release --out $(DEMO)/wheels
+	$(BIN)/pip install -q --force-reinstall --no-deps "$$(ls -t $(DEMO)/wheels/headwater-*.whl | head -1)"
+	$(BIN)/pip install -q 'duckdb>=1.4'
+	rm -f $(DEMO)/shops.duckdb*
+	$(BIN)/python examples/retail/generate_shops.py --duckdb $(DEMO)/shops.duckdb --stores 3
+	cd examples/retail && export SHOPS_DUCKDB=$(DEMO)/shops.duckdb \
+	  && $(BIN)/headwater build --target-path $(DEMO)/target --log-path $(DEMO)/logs \
+	  && $(BIN)/headwater show --quiet --select mart_daily_store_sales --limit 10 \
+	       --target-path $(DEMO)/target --log-path $(DEMO)/logs
+
+# --- test
+
+test: ## everything: formats, lints, Rust and Python tests on DuckDB, MariaDB and MySQL, stubs, docs
+	@rm -f $(TESTED)
+	@$(MAKE) --no-print-directory format lint-rust servers test-rust install-ci test-python lint-python
+	@echo
+	@cat $(TESTED)
+	@if grep -q '^HEADWATER_TEST_MYSQL=none' $(SERVERS); then \
+	  printf '\n%s\n' '******************************************************************************' \
+	    'MySQL ITSELF WAS NOT TESTED: it could not be had on this machine.' \
+	    "$$(tail -1 target/mysql.log)" 'MariaDB and DuckDB were.' \
+	    '******************************************************************************'; fi
+
+servers: ## start MariaDB and MySQL, unless HEADWATER_TEST_MARIADB and HEADWATER_TEST_MYSQL name servers already
+	@mkdir -p target
+	@mariadb="$${HEADWATER_TEST_MARIADB:-$$(tests/servers.sh start mariadb)}"; \
+	if [ -n "$${HEADWATER_TEST_MYSQL:-}" ]; then mysql="$$HEADWATER_TEST_MYSQL"; \
+	else mysql="$$(tests/servers.sh start mysql 2> >(tee target/mysql.log >&2))" || mysql=none; fi; \
+	printf 'HEADWATER_TEST_MARIADB="%s"\nHEADWATER_TEST_MYSQL=%s\n' "$$mariadb" \
+	  "$$([ "$$mysql" = none ] && echo none || printf '"%s"' "$$mysql")" > $(SERVERS)
+
+stop-servers: ## stop the servers that `make servers` started
+	tests/servers.sh stop mariadb
+	tests/servers.sh stop mysql
+
+format: ## check the Rust format
+	cargo fmt --check
+
+lint-rust: ## clippy, without and with the Python face
+	cargo clippy -q --all-targets -- -D warnings
+	cargo clippy -q --all-targets --features python -- -D warnings
+
+test-rust: servers ## the Rust tests
+	@$(WITH_SERVERS) \
+	if cargo nextest --version >/dev/null 2>&1; then run="cargo nextest run"; else run="cargo test"; fi; \
+	$$run 2>&1 | tee target/test-rust.log
+	@echo "Rust: $$(grep -E '^ *Summary|^test result' target/test-rust.log | tail -1 | sed 's/^ *//')" >> $(TESTED)
+
+# The wheel that the tests install: optimised, but quick to build.
+wheel-ci: $(VENV)/tools
+	$(BIN)/maturin build -q --profile ci --out target/wheels
+
+install-ci: wheel-ci ## build and install the wheel that the Python tests use
+	$(BIN)/pip install -q --force-reinstall --no-deps "$$(ls -t target/wheels/headwater-*.whl | head -1)"
+
+test-python: servers $(VENV)/tools ## the Python tests, with the wheel that is installed in the venv
+	@$(WITH_SERVERS) $(BIN)/python -m pytest 2>&1 | tee target/test-python.log
+	@echo "Python: $$(tail -1 target/test-python.log)" >> $(TESTED)
+
+lint-python: $(VENV)/tools ## ruff, mypy, and the stubs against the module that is installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest headwater --ignore-missing-stub
+
+bench: install-ci servers ## speed and memory, as ratios to the databases' own times
+	@$(WITH_SERVERS) $(BIN)/python benches/parse.py
+	@$(WITH_SERVERS) $(BIN)/python benches/run.py
+
+$(VENV)/made:
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/tools: $(VENV)/made tests/python/requirements.txt
+	$(BIN)/pip install -q -r tests/python/requirements.txt
+	@touch $@
+
+clean: ## remove what was built, not the downloaded servers
+	rm -rf $(VENV) target
