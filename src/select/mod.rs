@@ -30,6 +30,15 @@ pub enum Indirect {
 
 impl Indirect {
     /// dbt's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Eager => "eager",
+            Self::Cautious => "cautious",
+            Self::Buildable => "buildable",
+            Self::Empty => "empty",
+        }
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "eager" => Some(Self::Eager),

@@ -1,0 +1,268 @@
+//! What the user asked for: a [`Command`] and its [`Options`], every flag as a typed field.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use super::warn::WarnError;
+use crate::manifest::ResourceType;
+use crate::select::Indirect;
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Command {
+    Build,
+    Run,
+    Test,
+    Seed,
+    Snapshot,
+    Compile,
+    Show,
+    List,
+    Parse,
+    Debug,
+    Deps,
+    SourceFreshness,
+    RunOperation,
+    Clean,
+}
+
+impl Command {
+    pub const ALL: [Self; 14] = [
+        Self::Build,
+        Self::Run,
+        Self::Test,
+        Self::Seed,
+        Self::Snapshot,
+        Self::Compile,
+        Self::Show,
+        Self::List,
+        Self::Parse,
+        Self::SourceFreshness,
+        Self::RunOperation,
+        Self::Deps,
+        Self::Debug,
+        Self::Clean,
+    ];
+
+    /// As it is typed; also dbt's `flags.WHICH`, except for freshness.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Run => "run",
+            Self::Test => "test",
+            Self::Seed => "seed",
+            Self::Snapshot => "snapshot",
+            Self::Compile => "compile",
+            Self::Show => "show",
+            Self::List => "list",
+            Self::Parse => "parse",
+            Self::Debug => "debug",
+            Self::Deps => "deps",
+            Self::SourceFreshness => "source freshness",
+            Self::RunOperation => "run-operation",
+            Self::Clean => "clean",
+        }
+    }
+
+    /// `flags.WHICH` and `args.which` in artifacts.
+    pub fn which(self) -> &'static str {
+        match self {
+            Self::SourceFreshness => "freshness",
+            other => other.as_str(),
+        }
+    }
+}
+
+/// The shape of what `ls`, `show` and `compile` print.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Output {
+    /// What the command prints when nothing is asked for: selectors for `ls`, text for the others.
+    #[default]
+    Default,
+    Selector,
+    Name,
+    Path,
+    Text,
+    Json,
+}
+
+/// Every option of every command; a command reads those it knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    // Where and as whom.
+    pub project_dir: Option<PathBuf>,
+    pub profiles_dir: Option<PathBuf>,
+    pub profile: Option<String>,
+    pub target: Option<String>,
+    pub vars: Map<String, Value>,
+    pub threads: Option<usize>,
+    pub target_path: Option<PathBuf>,
+    pub log_path: Option<PathBuf>,
+
+    // Which nodes.
+    pub select: Vec<String>,
+    pub exclude: Vec<String>,
+    pub selector: Option<String>,
+    pub indirect_selection: Indirect,
+    /// Empty: the command's own.
+    pub resource_types: Vec<ResourceType>,
+    pub exclude_resource_types: Vec<ResourceType>,
+
+    // How to run.
+    /// None: as the model's config says.
+    pub full_refresh: Option<bool>,
+    pub store_failures: Option<bool>,
+    pub fail_fast: bool,
+    pub warn_error: WarnError,
+    pub populate_cache: bool,
+    pub cache_selected_only: bool,
+    pub log_cache_events: bool,
+    /// Whether compiling may ask the database.
+    pub introspect: bool,
+    pub write_json: bool,
+    pub version_check: bool,
+    pub print: bool,
+    pub quiet: bool,
+    pub debug: bool,
+    pub use_colors: bool,
+    pub printer_width: usize,
+
+    // What to show.
+    pub inline: Option<String>,
+    /// Rows of `show`; None is all.
+    pub limit: Option<usize>,
+    pub output: Output,
+    /// Keys of `ls --output json`; empty: dbt's own.
+    pub output_keys: Vec<String>,
+    /// `seed --show`
+    pub show: bool,
+
+    // One command's own.
+    /// The macro of `run-operation`: `name` or `package.name`.
+    pub operation: Option<String>,
+    /// Its arguments.
+    pub args: Map<String, Value>,
+    /// `debug` tests only the connection.
+    pub connection: bool,
+    /// `debug` only tells where profiles.yml is looked for.
+    pub config_dir: bool,
+    /// `clean` stays inside of the project.
+    pub clean_project_files_only: bool,
+    /// `deps` ignores package-lock.yml.
+    pub upgrade: bool,
+    /// `deps` only writes package-lock.yml.
+    pub lock: bool,
+    /// The command line as it was typed, for artifacts and logs.
+    pub invocation_command: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            project_dir: None,
+            profiles_dir: None,
+            profile: None,
+            target: None,
+            vars: Map::new(),
+            threads: None,
+            target_path: None,
+            log_path: None,
+            select: Vec::new(),
+            exclude: Vec::new(),
+            selector: None,
+            indirect_selection: Indirect::Eager,
+            resource_types: Vec::new(),
+            exclude_resource_types: Vec::new(),
+            full_refresh: None,
+            store_failures: None,
+            fail_fast: false,
+            warn_error: WarnError::default(),
+            populate_cache: true,
+            cache_selected_only: false,
+            log_cache_events: false,
+            introspect: true,
+            write_json: true,
+            version_check: true,
+            print: true,
+            quiet: false,
+            debug: false,
+            use_colors: true,
+            printer_width: 80,
+            inline: None,
+            limit: Some(5),
+            output: Output::Default,
+            output_keys: Vec::new(),
+            show: false,
+            operation: None,
+            args: Map::new(),
+            connection: false,
+            config_dir: false,
+            clean_project_files_only: true,
+            upgrade: false,
+            lock: false,
+            invocation_command: String::new(),
+        }
+    }
+}
+
+impl Options {
+    /// As artifacts (`args`) and macros (`invocation_args_dict`) see them, in dbt's names.
+    pub fn arguments(&self, command: Command) -> Map<String, Value> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let types = |types: &[ResourceType]| types.iter().map(|kind| kind.as_str()).collect::<Vec<_>>();
+        let mut map = Map::new();
+        let mut put = |name: &str, value: Value| {
+            map.insert(name.to_owned(), value);
+        };
+        put("which", json!(command.which()));
+        put("invocation_command", json!(self.invocation_command));
+        put("project_dir", json!(path(&self.project_dir)));
+        put("profiles_dir", json!(path(&self.profiles_dir)));
+        put("profile", json!(self.profile));
+        put("target", json!(self.target));
+        put("vars", Value::Object(self.vars.clone()));
+        put("threads", json!(self.threads));
+        put("target_path", json!(path(&self.target_path)));
+        put("log_path", json!(path(&self.log_path)));
+        put("select", json!(self.select));
+        put("exclude", json!(self.exclude));
+        put("selector", json!(self.selector));
+        put("indirect_selection", json!(self.indirect_selection.as_str()));
+        put("resource_types", json!(types(&self.resource_types)));
+        put("exclude_resource_types", json!(types(&self.exclude_resource_types)));
+        put("full_refresh", json!(self.full_refresh.unwrap_or(false)));
+        put("store_failures", json!(self.store_failures.unwrap_or(false)));
+        put("fail_fast", json!(self.fail_fast));
+        put("warn_error", json!(self.warn_error.is_all()));
+        put("populate_cache", json!(self.populate_cache));
+        put("cache_selected_only", json!(self.cache_selected_only));
+        put("log_cache_events", json!(self.log_cache_events));
+        put("introspect", json!(self.introspect));
+        put("write_json", json!(self.write_json));
+        put("version_check", json!(self.version_check));
+        put("print", json!(self.print));
+        put("quiet", json!(self.quiet));
+        put("debug", json!(self.debug));
+        put("use_colors", json!(self.use_colors));
+        put("printer_width", json!(self.printer_width));
+        if let Some(inline) = &self.inline {
+            put("inline", json!(inline));
+        }
+        if command == Command::RunOperation {
+            put("macro", json!(self.operation));
+            put("args", Value::Object(self.args.clone()));
+        }
+        map
+    }
+
+    /// Jinja's `flags`: the same in upper case.
+    pub fn flags(&self, command: Command) -> Map<String, Value> {
+        let mut flags: Map<String, Value> =
+            self.arguments(command).into_iter().map(|(name, value)| (name.to_uppercase(), value)).collect();
+        // Macros tell "not said" from "said no".
+        flags.insert("FULL_REFRESH".to_owned(), json!(self.full_refresh));
+        flags.insert("STORE_FAILURES".to_owned(), json!(self.store_failures));
+        flags
+    }
+}

@@ -1,0 +1,181 @@
+//! `--warn-error` and `--warn-error-options`: which warnings are errors, and which are not shown at all.
+
+use serde_json::{Map, Value};
+
+use crate::diag::{Code, Diagnostic, Result, Severity, suggest};
+
+/// What becomes of a warning. Named beats group beats all; silence beats warn beats error.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct WarnError {
+    error: Names,
+    warn: Vec<String>,
+    silence: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+enum Names {
+    #[default]
+    None,
+    All,
+    Some(Vec<String>),
+}
+
+/// dbt's names of the warnings that exist here, with our codes. A test that warns is `LogTestResult`.
+const EVENTS: &[(&str, Option<Code>)] = &[
+    ("LogTestResult", Some(Code::TestFailed)),
+    ("NoNodesForSelectionCriteria", Some(Code::NoNodesSelected)),
+    ("NoNodesSelected", Some(Code::NoNodesSelected)),
+    ("NodeNotFoundOrDisabled", Some(Code::DisabledRef)),
+    ("UnusedResourceConfigPath", Some(Code::UnusedConfig)),
+    ("NoNodeForYamlKey", Some(Code::PatchTargetNotFound)),
+    ("MacroNotFoundForPatch", Some(Code::PatchTargetNotFound)),
+    ("InvalidMacroAnnotation", Some(Code::InvalidConfig)),
+    ("JinjaLogWarning", Some(Code::JinjaRuntime)),
+    ("LogFreshnessResult", None),
+    ("Deprecations", None),
+];
+
+impl WarnError {
+    /// Every warning is an error.
+    pub fn all() -> Self {
+        Self { error: Names::All, ..Self::default() }
+    }
+
+    pub fn is_all(&self) -> bool {
+        self.error == Names::All
+    }
+
+    /// Reads `{error: all | "*" | [names], warn: [names], silence: [names]}`; `include` and `exclude` are the older
+    /// names of the first two.
+    ///
+    /// # Errors
+    /// Unknown keys or names, and `warn` without `error: all`, which would say nothing.
+    pub fn from_options(options: &Map<String, Value>) -> Result<Self> {
+        let mut read = Self::default();
+        for (key, value) in options {
+            match key.as_str() {
+                "error" | "include" => read.error = names_or_all(key, value)?,
+                "warn" | "exclude" => read.warn = names(key, value)?,
+                "silence" => read.silence = names(key, value)?,
+                _ => return Err(unknown_key(key)),
+            }
+        }
+        let group = matches!(&read.error, Names::Some(names) if names.iter().any(|name| name == "Deprecations"));
+        if !read.warn.is_empty() && !read.is_all() && !group {
+            return Err(Diagnostic::error(Code::CommandLine, "`warn` needs `error: all` in `--warn-error-options`")
+                .note("what is not an error is a warning already")
+                .boxed());
+        }
+        Ok(read)
+    }
+
+    /// What is left of a warning: an error, itself, or nothing. Errors stay.
+    pub fn apply(&self, mut diagnostic: Diagnostic) -> Option<Diagnostic> {
+        if diagnostic.is_error() {
+            return Some(diagnostic);
+        }
+        match self.severity(diagnostic.code) {
+            Some(severity) => {
+                diagnostic.severity = severity;
+                Some(diagnostic)
+            }
+            None => None,
+        }
+    }
+
+    /// None: it is silenced.
+    pub fn severity(&self, code: Code) -> Option<Severity> {
+        let named = |names: &[String]| names.iter().any(|name| means(name, code));
+        if named(&self.silence) {
+            None
+        } else if named(&self.warn) {
+            Some(Severity::Warning)
+        } else {
+            let is_error = match &self.error {
+                Names::None => false,
+                Names::All => true,
+                Names::Some(names) => named(names),
+            };
+            Some(if is_error { Severity::Error } else { Severity::Warning })
+        }
+    }
+}
+
+/// A name is dbt's name of the event or our own code.
+fn means(name: &str, code: Code) -> bool {
+    name == code.as_str() || EVENTS.iter().any(|(event, meant)| *event == name && *meant == Some(code))
+}
+
+fn names_or_all(key: &str, value: &Value) -> Result<Names> {
+    match value {
+        Value::String(text) if text == "all" || text == "*" => Ok(Names::All),
+        Value::Array(items) if items.len() == 1 && (items[0] == "all" || items[0] == "*") => Ok(Names::All),
+        _ => Ok(Names::Some(names(key, value)?)),
+    }
+}
+
+fn names(key: &str, value: &Value) -> Result<Vec<String>> {
+    let items = match value {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(items) => items,
+        _ => {
+            let text = format!("`{key}` in `--warn-error-options` is a list of names");
+            return Err(Diagnostic::error(Code::CommandLine, text).boxed());
+        }
+    };
+    items.iter().map(|item| known(item.as_str().unwrap_or_default())).collect()
+}
+
+/// Names of dbt's events that cannot happen here are fine: projects carry lists of them.
+fn known(name: &str) -> Result<String> {
+    let ours = Code::ALL.iter().any(|code| code.as_str() == name);
+    let looks_like_an_event =
+        name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(char::is_alphanumeric);
+    if ours || looks_like_an_event {
+        return Ok(name.to_owned());
+    }
+    let problem = Diagnostic::error(Code::CommandLine, format!("`{name}` is not the name of a warning"));
+    let candidates = Code::ALL.iter().map(|code| code.as_str()).chain(EVENTS.iter().map(|(event, _)| *event));
+    Err(match suggest::nearest(name, candidates) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem,
+    }
+    .boxed())
+}
+
+fn unknown_key(key: &str) -> Box<Diagnostic> {
+    Diagnostic::error(Code::CommandLine, format!("`{key}` is not a key of `--warn-error-options`"))
+        .note("keys are `error`, `warn`, `silence`")
+        .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(value: Value) -> Result<WarnError> {
+        let Value::Object(map) = value else { panic!("an object is needed") };
+        WarnError::from_options(&map)
+    }
+
+    #[test]
+    fn silence_beats_warn_beats_error() {
+        let some = read(json!({"error": ["NoNodesForSelectionCriteria"], "silence": ["unused-config"]})).unwrap();
+        assert_eq!(some.severity(Code::NoNodesSelected), Some(Severity::Error));
+        assert_eq!(some.severity(Code::UnknownKey), Some(Severity::Warning));
+        assert_eq!(some.severity(Code::UnusedConfig), None);
+        let all = read(json!({"error": "all", "warn": ["NoNodesForSelectionCriteria"]})).unwrap();
+        assert!(all.is_all());
+        assert_eq!(all.severity(Code::NoNodesSelected), Some(Severity::Warning));
+        assert_eq!(all.severity(Code::UnusedConfig), Some(Severity::Error));
+    }
+
+    #[test]
+    fn what_says_nothing_is_refused() {
+        assert!(read(json!({"warn": ["NoNodesSelected"]})).is_err());
+        assert!(read(json!({"errors": "all"})).is_err());
+        assert_eq!(read(json!({"error": ["unused-confg"]})).unwrap_err().helps, ["did you mean `unused-config`?"]);
+    }
+}
