@@ -1,0 +1,139 @@
+"""Runs that are stopped, and runs that are killed."""
+
+from __future__ import annotations
+
+import _thread
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from conftest import Warehouse
+
+import headwater as hw
+
+# Minutes of work for one statement, on every database.
+SLOW = {
+    "duckdb": "select count(*) as n from range(100000000) a, range(100000) b where a.range + b.range = 3",
+    "mariadb": "select count(*) as n from (select sleep(60)) as s",
+    "mysql": "select count(*) as n from (select sleep(60)) as s",
+}
+
+
+def slow_project(warehouse: Warehouse) -> hw.Project:
+    return warehouse.project(
+        {
+            "models/quick.sql": "{{ config(materialized='table') }} select 1 as n",
+            "models/slow.sql": "{{ config(materialized='table') }} -- depends_on: {{ ref('quick') }}\n" + SLOW[warehouse.kind],
+            "models/after.sql": "select n from {{ ref('slow') }}",
+        }
+    )
+
+
+def running(warehouse: Warehouse) -> int:
+    query = "select count(*) from information_schema.processlist where info like '%%sleep(60)%%' and info like '%%count(*) as n%%'"
+    return warehouse.rows(query + f" and info like '%%{warehouse.schema}%%' and id <> connection_id()")[0][0]
+
+
+def interrupt_when_slow_runs(warehouse: Warehouse) -> threading.Thread:
+    """Press Ctrl-C once the slow statement is under way."""
+
+    def press() -> None:
+        deadline = time.monotonic() + 60
+        while warehouse.kind != "duckdb" and not running(warehouse) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1 if warehouse.kind == "duckdb" else 0.2)
+        _thread.interrupt_main()
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    return thread
+
+
+def test_ctrl_c_cancels_on_the_server(warehouse: Warehouse) -> None:
+    project = slow_project(warehouse)
+    thread = interrupt_when_slow_runs(warehouse)
+    with pytest.raises(hw.Cancelled) as stopped:
+        project.run(threads=2)
+    thread.join()
+    assert isinstance(stopped.value, KeyboardInterrupt)
+    assert stopped.value.result["quick"].status == "success"
+    assert stopped.value.result["after"].status == "skipped"
+    assert (warehouse.folder / "shop" / "target" / "run_results.json").exists()
+    if warehouse.kind != "duckdb":
+        assert running(warehouse) == 0
+    # The project and its database are as usable as before.
+    assert project.run(select="quick").success
+
+
+def test_a_callback_that_raises_stops_the_run(warehouse: Warehouse) -> None:
+    project = warehouse.project({"models/quick.sql": "select 1 as n"})
+
+    def refuse(event: hw.Event) -> None:
+        if event.name == "node_start":
+            raise ValueError("not today")
+
+    project.callbacks.append(refuse)
+    with pytest.raises(ValueError, match="not today"):
+        project.run()
+
+
+def test_two_projects_in_two_threads(warehouse: Warehouse) -> None:
+    models = {f"models/m{n}.sql": f"{{{{ config(materialized='table') }}}} select {n} as n" for n in range(8)}
+    projects = [warehouse.project(models, name) for name in ("left", "right")]
+    for project in projects:
+        project.vars["unused"] = 1
+    outcomes: dict[str, hw.RunResults] = {}
+
+    def build(name: str, project: hw.Project) -> None:
+        outcomes[name] = project.run(threads=4)
+
+    # Both write the same tables' names into one schema each: left and right differ by their target schema.
+    for project, suffix in zip(projects, ("_l", "_r")):
+        profile = f"{project.project_dir}/profiles.yml"
+        text = open(profile).read().replace(f'"{warehouse.schema}"', f'"{warehouse.schema}{suffix}"')
+        open(profile, "w").write(text)
+    threads = [threading.Thread(target=build, args=pair) for pair in zip(("left", "right"), projects)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {name: outcome.success for name, outcome in outcomes.items()} == {"left": True, "right": True}
+    for suffix in ("_l", "_r"):
+        assert warehouse.rows(f"select n from {warehouse.schema}{suffix}.m7") == [(7,)]
+
+
+def test_a_killed_run_leaves_nothing_in_the_way(warehouse: Warehouse) -> None:
+    """kill -9 in the middle of a table: the next run makes it anew."""
+    project = slow_project(warehouse)
+    program = f"import headwater; headwater.Project({project.project_dir!r}).run()"
+    process = subprocess.Popen([sys.executable, "-c", program])
+    deadline = time.monotonic() + 60
+    manifest = warehouse.folder / "shop" / "target" / "manifest.json"
+    while time.monotonic() < deadline:
+        if manifest.exists() and (warehouse.kind == "duckdb" or running(warehouse)):
+            break
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    quick = {
+        "models/slow.sql": "{{ config(materialized='table') }} select 2 as n",
+        "models/after.sql": "select n from {{ ref('slow') }}",
+    }
+    if warehouse.kind != "duckdb":
+        # The server goes on with a statement whose client is gone; that is not ours to stop any more.
+        for (number,) in warehouse.rows(
+            f"select id from information_schema.processlist where info like '%%{warehouse.schema}%%' and id <> connection_id()"
+        ):
+            warehouse.rows(f"kill {number}")
+    project = warehouse.project(quick)
+    results = project.run()
+    assert results.success, results
+    assert warehouse.rows(f"select n from {warehouse.schema}.after") == [(2,)]
+    left = warehouse.rows(
+        f"select table_name from information_schema.tables where table_schema = '{warehouse.schema}' order by 1"
+    )
+    assert {name for (name,) in left} >= {"after", "slow"}
