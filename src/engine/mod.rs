@@ -41,6 +41,8 @@ pub enum CommandResult {
     Freshness(Arc<FreshnessResults>),
     /// The lines of `ls`.
     List(Vec<String>),
+    /// The rows of `show`, as the database gave them (`Session::query_arrow`); an empty batch carries the columns.
+    Rows(Arc<Vec<arrow_array::RecordBatch>>),
     /// `parse`
     Manifest(Arc<Manifest>),
     /// Whether `debug` found everything in order.

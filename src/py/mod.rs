@@ -7,6 +7,8 @@ mod errors;
 mod json;
 mod modules;
 mod results;
+mod session;
+mod stream;
 
 use pyo3::prelude::*;
 
@@ -16,6 +18,8 @@ mod _core {
     use super::arrow::Table;
     #[pymodule_export]
     use super::results::{Event, NodeResult, RunResults};
+    #[pymodule_export]
+    use super::session::Session;
 
     /// The version of the distribution.
     #[pymodule_export]

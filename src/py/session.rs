@@ -1,0 +1,118 @@
+//! `Session`: what `Project`, `Runner` and the console commands share. It owns the databases that it opened.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use super::arrow::Table;
+use super::door::{self, Ended};
+use super::duckdb::Driver;
+use super::modules::PythonModules;
+use super::results::RunResults;
+use super::{errors, stream};
+use crate::adapter::Drivers;
+use crate::cli::{self, Host};
+use crate::engine::{CommandResult, Outcome};
+use crate::execute::CancelToken;
+use crate::project::Env;
+
+/// Runs command lines in this process. Calls from several threads work side by side.
+#[pyclass(frozen, module = "headwater")]
+pub struct Session {
+    driver: Arc<Driver>,
+}
+
+impl Session {
+    fn host(
+        &self,
+        cancel: CancelToken,
+        listener: Option<Arc<dyn EventSink>>,
+        output: stream::Output,
+    ) -> PyResult<Host> {
+        Ok(Host {
+            drivers: Drivers { duckdb: Some(self.driver.clone()) },
+            modules: Some(Arc::new(PythonModules)),
+            listener: None,
+            cancel,
+            env: Env::process(),
+            cwd: std::env::current_dir()?,
+            stdout: output.stdout,
+            stderr: output.stderr,
+            is_terminal: output.is_terminal,
+        })
+    }
+
+    fn run(
+        &self,
+        py: Python<'_>,
+        argv: Vec<String>,
+        callbacks: &[Py<PyAny>],
+        output: stream::Output,
+    ) -> PyResult<Ended<Outcome>> {
+        let cancel = CancelToken::new();
+        let host = self.host(cancel.clone(), output)?;
+        door::pass(py, callbacks, &cancel, move |events| cli::main(&argv, Host { listener: Some(events), ..host }))
+    }
+}
+
+#[pymethods]
+impl Session {
+    /// `connection` is an open DuckDB connection to work on.
+    #[new]
+    #[pyo3(signature = (connection=None))]
+    fn new(connection: Option<Py<PyAny>>) -> Self {
+        Self { driver: Arc::new(connection.map_or_else(Driver::default, Driver::with_connection)) }
+    }
+
+    /// Runs a command line and returns its exit code and its result. Raises for what kept the command from running;
+    /// failed nodes are in the result. Prints to `sys.stdout` and `sys.stderr` if `console`.
+    fn invoke<'py>(
+        &self,
+        py: Python<'py>,
+        argv: Vec<String>,
+        callbacks: Vec<Py<PyAny>>,
+        console: bool,
+    ) -> PyResult<(i32, Bound<'py, PyAny>)> {
+        let output = if console { stream::python(py)? } else { stream::silent() };
+        match self.run(py, argv, &callbacks, output)? {
+            Ended::Done(outcome) => {
+                let result = result(py, &outcome.result)?;
+                if outcome.exit_code > 1 || (outcome.exit_code == 1 && result.is_none()) {
+                    return Err(errors::raise(py, &outcome.diagnostics, Some(result)));
+                }
+                Ok((outcome.exit_code, result))
+            }
+            Ended::Stopped(outcome, why) => {
+                let result = outcome.map(|outcome| result(py, &outcome.result)).transpose()?;
+                // Only Ctrl-C becomes `Cancelled`; what a callback raised goes to the caller as it is.
+                if !why.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py) {
+                    return Err(why);
+                }
+                let cancelled = errors::cancelled(py, result);
+                cancelled.set_cause(py, Some(why));
+                Err(cancelled)
+            }
+        }
+    }
+
+    /// The console command: prints to the process's own streams and returns the exit code.
+    fn main(&self, py: Python<'_>, argv: Vec<String>) -> PyResult<i32> {
+        match self.run(py, argv, &[], stream::process())? {
+            Ended::Done(outcome) => Ok(outcome.exit_code),
+            // dbt's exit code of an interrupted run.
+            Ended::Stopped(outcome, _) => Ok(outcome.map_or(1, |outcome| outcome.exit_code.max(1))),
+        }
+    }
+}
+
+fn result<'py>(py: Python<'py>, result: &CommandResult) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match result {
+        CommandResult::Nothing | CommandResult::Manifest(_) => py.None().into_bound(py),
+        CommandResult::Run(run) => Bound::new(py, RunResults::of_run(run))?.into_any(),
+        CommandResult::Freshness(run) => Bound::new(py, RunResults::of_freshness(run))?.into_any(),
+        CommandResult::List(lines) => PyList::new(py, lines)?.into_any(),
+        CommandResult::Rows(batches) => Bound::new(py, Table::new(batches.to_vec()))?.into_any(),
+        CommandResult::Debug(healthy) => healthy.into_pyobject(py)?.to_owned().into_any(),
+    })
+}
