@@ -24,12 +24,7 @@ pub struct Session {
 }
 
 impl Session {
-    fn host(
-        &self,
-        cancel: CancelToken,
-        listener: Option<Arc<dyn EventSink>>,
-        output: stream::Output,
-    ) -> PyResult<Host> {
+    fn host(&self, cancel: CancelToken, output: stream::Output) -> PyResult<Host> {
         Ok(Host {
             drivers: Drivers { duckdb: Some(self.driver.clone()) },
             modules: Some(Arc::new(PythonModules)),
