@@ -1,1 +1,56 @@
+//! The dbt packages inside this program (`macros/` of the repository), found like installed ones.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::settings;
+use super::{FilePath, Files, Package, PackageFile};
+use crate::diag::{Diagnostic, SourceFile};
+use crate::yaml;
+
+/// A file of an embedded package; `path` is relative to the package.
+struct EmbeddedFile {
+    package: &'static str,
+    path: &'static str,
+    text: &'static str,
+}
+
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+/// Which embedded packages serve an adapter type, nearest first; none if the type is not known.
+pub(super) fn names(kind: &str) -> Option<&'static [&'static str]> {
+    match kind {
+        "mysql" | "mariadb" => Some(&["dbt_mysql", "dbt"]),
+        "duckdb" => Some(&["dbt_duckdb", "dbt"]),
+        _ => None,
+    }
+}
+
+/// The embedded packages for an adapter type, nearest first.
+pub(super) fn packages(kind: &str, diags: &mut Vec<Diagnostic>) -> Vec<Package> {
+    names(kind).unwrap_or_default().iter().filter_map(|name| package(name, diags)).collect()
+}
+
+fn package(name: &str, diags: &mut Vec<Diagnostic>) -> Option<Package> {
+    let mut files = Files::default();
+    let mut project = None;
+    for file in FILES.iter().filter(|file| file.package == name) {
+        let source = SourceFile::new(format!("<{name}>/{}", file.path), file.text);
+        match file.path.strip_prefix("macros/") {
+            Some(relative) if file.path.ends_with(".sql") => {
+                let path = FilePath {
+                    original: file.path.to_owned(),
+                    relative: relative.to_owned(),
+                    absolute: PathBuf::from(file.path),
+                };
+                files.macros.push(PackageFile { path, source });
+            }
+            _ if file.path == "dbt_project.yml" => project = Some(source),
+            _ => {}
+        }
+    }
+    let project = project?;
+    let root = yaml::parse(&project, diags).map_err(|error| diags.push(*error)).ok()?;
+    let (name, config) = settings::read(&project, root, settings::Origin::Embedded, diags)?;
+    Some(Package { name: Arc::from(name), root: PathBuf::new(), embedded: true, config, files })
+}

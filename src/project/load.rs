@@ -1,20 +1,333 @@
-//! Reading a project.
-use super::*;
-use crate::diag::Code;
+//! Reading a project, from its folder to all its files.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::Utc;
+use serde_json::{Map, Value, json};
+
+use super::context::{self, Secrecy};
+use super::settings::{self, Origin};
+use super::vars::Declaration;
+use super::{
+    Document, Env, Invocation, Package, PackageConfig, Profile, Project, ProjectOnly, Request, Secrets, Vars, embedded,
+    files, location, packages, profile, render,
+};
+use crate::diag::{self, Code, Diagnostic, SourceFile};
 use crate::jinja::Engine;
+use crate::yaml::{self, Node};
 
 /// Reads dbt_project.yml, the chosen target of the profile, the packages and all files.
 ///
 /// # Errors
-/// Everything that is wrong with them, at once.
-pub fn load(_: &Request, _: &Engine) -> Result<Project, Vec<Diagnostic>> {
-    Err(vec![Diagnostic::error(Code::NotSupported, "loading is not there yet")])
+/// Everything that is wrong with them, as far as it can be seen at once; warnings are among it.
+pub fn load(request: &Request, engine: &Engine) -> Result<Project, Vec<Diagnostic>> {
+    let mut diags = Vec::new();
+    let loaded = Loader::new(request, engine).project(&mut diags);
+    finish(loaded, diags, |project, warnings| project.warnings = warnings)
 }
 
 /// What commands need that touch no database: no profile, no files of packages.
 ///
 /// # Errors
 /// Everything that is wrong with dbt_project.yml.
-pub fn load_project_only(_: &Request, _: &Engine) -> Result<ProjectOnly, Vec<Diagnostic>> {
-    Err(vec![Diagnostic::error(Code::NotSupported, "loading is not there yet")])
+pub fn load_project_only(request: &Request, engine: &Engine) -> Result<ProjectOnly, Vec<Diagnostic>> {
+    let mut diags = Vec::new();
+    let loaded = Loader::new(request, engine).project_only(&mut diags);
+    finish(loaded, diags, |project, warnings| project.warnings = warnings)
+}
+
+fn finish<T>(
+    loaded: Option<T>,
+    diags: Vec<Diagnostic>,
+    set_warnings: impl FnOnce(&mut T, Vec<Diagnostic>),
+) -> Result<T, Vec<Diagnostic>> {
+    match loaded {
+        Some(mut loaded) if !diags.iter().any(Diagnostic::is_error) => {
+            set_warnings(&mut loaded, diags);
+            Ok(loaded)
+        }
+        _ => Err(diags),
+    }
+}
+
+struct Loader<'a> {
+    request: &'a Request,
+    engine: &'a Engine,
+    invocation: Arc<Invocation>,
+}
+
+/// dbt_project.yml as written.
+struct ProjectFile {
+    file: Arc<SourceFile>,
+    node: Node,
+}
+
+impl<'a> Loader<'a> {
+    fn new(request: &'a Request, engine: &'a Engine) -> Self {
+        let invocation = Invocation {
+            id: uuid::Uuid::new_v4().to_string(),
+            started_at: Utc::now(),
+            env: request.env.clone(),
+            secrets: Secrets::new(&request.env),
+            cli_vars: request.vars.clone(),
+        };
+        Self { request, engine, invocation: Arc::new(invocation) }
+    }
+
+    fn project_only(&self, diags: &mut Vec<Diagnostic>) -> Option<ProjectOnly> {
+        let root = location::root(self.request).map_err(|error| diags.push(*error)).ok()?;
+        let written = self.project_file(&root, "", diags)?;
+        let (name, config) = self.settings(written, None, self.root_origin(), diags)?;
+        let folders = Folders::new(self.request, &root, &config);
+        Some(ProjectOnly {
+            root,
+            name: Arc::from(name),
+            config,
+            invocation: self.invocation.clone(),
+            target_path: folders.target,
+            log_path: folders.log,
+            packages_install_path: folders.packages_install,
+            clean_targets: folders.clean_targets,
+            warnings: Vec::new(),
+        })
+    }
+
+    fn project(&self, diags: &mut Vec<Diagnostic>) -> Option<Project> {
+        let root = location::root(self.request).map_err(|error| diags.push(*error)).ok()?;
+        let written = self.project_file(&root, "", diags)?;
+        let profile = self.profile(&root, &written, diags);
+        // Without a profile the rest is still checked, with an undefined `target`.
+        let (name, config) = self.settings(written, profile.as_ref(), self.root_origin(), diags)?;
+        let profile = profile?;
+        let name: Arc<str> = Arc::from(name);
+        let folders = Folders::new(self.request, &root, &config);
+
+        let mut packages = vec![self.read_files(name.clone(), root.clone(), "", config, diags)];
+        packages.extend(self.installed(&root, &name, &folders.packages_install, &profile, diags));
+        packages.extend(embedded::packages(&profile.kind, diags));
+        let selectors = self.selectors(&root, &profile, diags);
+
+        let declarations: Vec<Declaration<'_>> = packages
+            .iter()
+            .map(|package| Declaration {
+                package: &package.name,
+                file: &package.config.file,
+                vars: package.config.vars.as_ref(),
+            })
+            .collect();
+        let vars = Arc::new(Vars::new(&self.invocation.cli_vars, &declarations));
+        let config = &packages[0].config;
+        Some(Project {
+            name,
+            invocation: self.invocation.clone(),
+            target_path: folders.target,
+            log_path: folders.log,
+            packages_install_path: folders.packages_install,
+            clean_targets: folders.clean_targets,
+            flags: flags(&config.flags, self.request, &profile),
+            dispatch: config.dispatch.clone(),
+            query_comment: config.query_comment.clone(),
+            selectors,
+            vars,
+            warnings: Vec::new(),
+            root,
+            packages,
+            profile,
+        })
+    }
+
+    fn root_origin(&self) -> Origin {
+        Origin::Root { skip_version_check: self.request.skip_version_check }
+    }
+
+    fn project_file(&self, root: &Path, prefix: &str, diags: &mut Vec<Diagnostic>) -> Option<ProjectFile> {
+        let name = location::PROJECT_FILE;
+        let shown = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+        let read = files::read(&root.join(name), &shown)
+            .and_then(|file| yaml::parse(&file, diags).map(|node| ProjectFile { file, node }));
+        read.map_err(|error| diags.push(*error)).ok()
+    }
+
+    fn settings(
+        &self,
+        written: ProjectFile,
+        profile: Option<&Profile>,
+        origin: Origin,
+        diags: &mut Vec<Diagnostic>,
+    ) -> Option<(String, PackageConfig)> {
+        let ProjectFile { file, mut node } = written;
+        let context = context::configuration(&self.invocation, self.engine, profile, Secrecy::Forbidden);
+        render::yaml(self.engine, &file, &mut node, &context, &settings::is_late, diags);
+        settings::read(&file, node, origin, diags)
+    }
+
+    /// `--profile`, `DBT_PROFILE`, or `profile:` of dbt_project.yml, which may be Jinja.
+    fn profile(&self, root: &Path, written: &ProjectFile, diags: &mut Vec<Diagnostic>) -> Option<Profile> {
+        let name = match self.profile_name(written) {
+            Ok(name) => name,
+            Err(error) => {
+                diags.push(*error);
+                return None;
+            }
+        };
+        profile::load(&name, self.request, root, self.engine, &self.invocation, diags)
+    }
+
+    fn profile_name(&self, written: &ProjectFile) -> diag::Result<String> {
+        let asked = self.request.profile.as_deref().or_else(|| self.request.env.option("PROFILE"));
+        if let Some(name) = asked {
+            return Ok(name.to_owned());
+        }
+        let Some(node) = written.node.get("profile").filter(|node| node.as_str().is_some()) else {
+            return Err(Diagnostic::error(Code::MissingKey, format!("`{}` names no profile", written.file.path))
+                .help("add `profile: <name>`, or pass `--profile <name>`")
+                .boxed());
+        };
+        let context = context::early(&self.invocation, self.engine, Secrecy::Forbidden);
+        render::text(self.engine, &written.file, node, &context)
+    }
+
+    fn read_files(
+        &self,
+        name: Arc<str>,
+        root: PathBuf,
+        prefix: &str,
+        config: PackageConfig,
+        diags: &mut Vec<Diagnostic>,
+    ) -> Package {
+        let files = files::discover(&root, prefix, &config.paths, diags);
+        Package { name, root, embedded: false, config, files }
+    }
+
+    /// The packages in the install folder, and errors for those that are asked for and not there.
+    fn installed(
+        &self,
+        root: &Path,
+        root_name: &str,
+        folder: &Path,
+        profile: &Profile,
+        diags: &mut Vec<Diagnostic>,
+    ) -> Vec<Package> {
+        let requested = packages::requested(root, "", self.engine, &self.invocation, diags);
+        let mut found: Vec<Package> = Vec::new();
+        let mut places: HashMap<Arc<str>, String> =
+            HashMap::from([(Arc::from(root_name), "the project itself".to_owned())]);
+        for path in packages::installed(folder) {
+            let prefix = location::display(&path, root);
+            if !path.join(location::PROJECT_FILE).is_file() {
+                diags.push(
+                    Diagnostic::warning(
+                        Code::Dependency,
+                        format!("`{prefix}` is not a package: it has no dbt_project.yml"),
+                    )
+                    .help("remove it, or run `headwater deps`"),
+                );
+                continue;
+            }
+            let Some(written) = self.project_file(&path, &prefix, diags) else { continue };
+            let origin = Origin::Installed { skip_version_check: self.request.skip_version_check };
+            let Some((name, config)) = self.settings(written, Some(profile), origin, diags) else { continue };
+            let name: Arc<str> = Arc::from(name);
+            if let Some(other) = places.insert(name.clone(), format!("`{prefix}`")) {
+                diags.push(
+                    Diagnostic::error(Code::DuplicateName, format!("two packages are called `{name}`"))
+                        .note(format!("{other} and `{prefix}`")),
+                );
+                continue;
+            }
+            found.push(self.read_files(name, path, &prefix, config, diags));
+        }
+        let names: Vec<&str> = found.iter().map(|package| &*package.name).collect();
+        diags.extend(packages::missing(&requested, &names, root, folder));
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        found
+    }
+
+    fn selectors(&self, root: &Path, profile: &Profile, diags: &mut Vec<Diagnostic>) -> Option<Document> {
+        let path = root.join("selectors.yml");
+        if !path.is_file() {
+            return None;
+        }
+        let read =
+            files::read(&path, "selectors.yml").and_then(|file| yaml::parse(&file, diags).map(|root| (file, root)));
+        let (file, mut root) = read.map_err(|error| diags.push(*error)).ok()?;
+        let context = context::configuration(&self.invocation, self.engine, Some(profile), Secrecy::Forbidden);
+        render::yaml(self.engine, &file, &mut root, &context, &|_| false, diags);
+        Some(Document { file, root })
+    }
+}
+
+/// Absolute folders of the root project: command line, environment, dbt_project.yml.
+struct Folders {
+    target: PathBuf,
+    log: PathBuf,
+    packages_install: PathBuf,
+    clean_targets: Vec<PathBuf>,
+}
+
+impl Folders {
+    fn new(request: &Request, root: &Path, config: &PackageConfig) -> Self {
+        let paths = &config.paths;
+        let choose = |asked: &Option<PathBuf>, option: &str, default: &str| {
+            let chosen = asked.clone().or_else(|| request.env.option(option).map(PathBuf::from));
+            location::normal(&root.join(chosen.unwrap_or_else(|| PathBuf::from(default))))
+        };
+        Self {
+            target: choose(&request.target_path, "TARGET_PATH", &paths.target),
+            log: choose(&request.log_path, "LOG_PATH", &paths.log),
+            packages_install: choose(
+                &None,
+                "PACKAGES_INSTALL_PATH",
+                &install_path(&paths.packages_install, &request.env),
+            ),
+            clean_targets: paths.clean_targets.iter().map(|path| location::normal(&root.join(path))).collect(),
+        }
+    }
+}
+
+/// `~` in `packages-install-path` is the home folder.
+fn install_path(path: &str, env: &Env) -> String {
+    match (path.strip_prefix("~/"), env.get("HOME")) {
+        (Some(rest), Some(home)) => format!("{home}/{rest}"),
+        _ => path.to_owned(),
+    }
+}
+
+/// Jinja's `flags`, upper case: built-in defaults, `flags:` of the project, the command line.
+fn flags(project: &Map<String, Value>, request: &Request, profile: &Profile) -> Map<String, Value> {
+    let defaults = json!({
+        "CACHE_SELECTED_ONLY": false,
+        "DEBUG": false,
+        "DEFER": false,
+        "EMPTY": false,
+        "FAIL_FAST": false,
+        "FAVOR_STATE": false,
+        "FULL_REFRESH": false,
+        "INDIRECT_SELECTION": "eager",
+        "INTROSPECT": true,
+        "LOG_FORMAT": "default",
+        "LOG_LEVEL": "info",
+        "POPULATE_CACHE": true,
+        "PRINT": true,
+        "PRINTER_WIDTH": 80,
+        "QUIET": false,
+        "SEND_ANONYMOUS_USAGE_STATS": false,
+        "STORE_FAILURES": false,
+        "USE_COLORS": true,
+        "VERSION_CHECK": true,
+        "WARN_ERROR": false,
+        "WHICH": "",
+        "WRITE_JSON": true,
+    });
+    let mut flags = match defaults {
+        Value::Object(flags) => flags,
+        _ => Map::new(),
+    };
+    flags.insert("PROFILE".to_owned(), profile.name.as_str().into());
+    flags.insert("TARGET".to_owned(), profile.target_name.as_str().into());
+    flags.extend(project.iter().map(|(name, value)| (name.to_uppercase(), value.clone())));
+    flags.extend(request.flags.clone());
+    flags
 }

@@ -155,8 +155,8 @@ pub struct PackageConfig {
     pub paths: Paths,
     pub quoting: Quoting,
     pub trees: Trees,
-    /// As written, not rendered.
-    pub vars: Option<yaml::Node>,
+    /// `vars:`, key and value, as written.
+    pub vars: Option<(yaml::Key, yaml::Node)>,
     pub on_run_start: Vec<Hook>,
     pub on_run_end: Vec<Hook>,
     pub dispatch: Vec<Dispatch>,

@@ -1,1 +1,207 @@
+//! packages.yml and dependencies.yml: what a project asks for; and which of it is installed.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::context::{self, Secrecy};
+use super::{Invocation, files, location, render};
+use crate::diag::{Code, Diagnostic, SourceFile, Span};
+use crate::jinja::Engine;
+use crate::yaml::{self, Fields, Node};
+
+/// Where a package comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Source {
+    /// A folder, relative to the project.
+    Local(String),
+    /// `dbt-labs/dbt_utils` of hub.getdbt.com.
+    Hub(String),
+    Git(String),
+    Tarball {
+        name: Option<String>,
+        url: String,
+    },
+    Private(String),
+}
+
+impl Source {
+    /// In words, for messages.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Local(path) => format!("local folder `{path}`"),
+            Self::Hub(package) => format!("hub package `{package}`"),
+            Self::Git(url) => format!("git repository `{url}`"),
+            Self::Tarball { url, .. } => format!("tarball `{url}`"),
+            Self::Private(name) => format!("private package `{name}`"),
+        }
+    }
+
+    /// The package's name where the entry tells it.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Hub(package) => package.rsplit('/').next(),
+            Self::Tarball { name, .. } => name.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// An entry of packages.yml.
+#[derive(Debug, Clone)]
+pub(super) struct Requested {
+    pub source: Source,
+    pub span: Span,
+    pub rendered: Map<String, Value>,
+    pub written: Map<String, Value>,
+}
+
+/// Everything that the project in `root` asks for. `prefix` goes before the file's name in messages.
+pub(super) fn requested(
+    root: &Path,
+    prefix: &str,
+    engine: &Engine,
+    invocation: &Arc<Invocation>,
+    diags: &mut Vec<Diagnostic>,
+) -> Vec<Requested> {
+    let packages = document(root, prefix, "packages.yml", diags);
+    let dependencies = document(root, prefix, "dependencies.yml", diags);
+    let mut found = Vec::new();
+    if let Some((file, node)) = packages {
+        found.extend(entries(&file, node, Some((engine, invocation)), diags));
+    }
+    if let Some((file, node)) = dependencies {
+        // dbt does not render this one.
+        found.extend(entries(&file, node, None, diags));
+    }
+    found
+}
+
+fn document(root: &Path, prefix: &str, name: &str, diags: &mut Vec<Diagnostic>) -> Option<(Arc<SourceFile>, Node)> {
+    let path = root.join(name);
+    if !path.is_file() {
+        return None;
+    }
+    let shown = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+    let read = files::read(&path, &shown).and_then(|file| yaml::parse(&file, diags).map(|node| (file, node)));
+    read.map_err(|error| diags.push(*error)).ok().filter(|(_, node)| !node.is_null())
+}
+
+fn entries(
+    file: &Arc<SourceFile>,
+    root: Node,
+    jinja: Option<(&Engine, &Arc<Invocation>)>,
+    diags: &mut Vec<Diagnostic>,
+) -> Vec<Requested> {
+    let Some(mut fields) = Fields::new(root, file, "packages file", diags) else { return Vec::new() };
+    let items = fields.list("packages");
+    if let Some((key, node)) = fields.entry("projects")
+        && node.as_seq().is_some_and(|projects| !projects.is_empty())
+    {
+        let span = fields.span(&key.range);
+        fields.report(
+            Diagnostic::error(Code::NotSupported, "references to other projects (`projects:`) are not supported")
+                .at(span, "")
+                .help("install the other project as a package"),
+        );
+    }
+    fields.finish(Code::UnknownKey);
+    let mut found = Vec::new();
+    for item in items {
+        let written = item.as_map().map(|map| map.to_json()).unwrap_or_default();
+        let mut rendered = item;
+        if let Some((engine, invocation)) = jinja {
+            let context = context::early(invocation, engine, Secrecy::Allowed);
+            render::yaml(engine, file, &mut rendered, &context, &|_| false, diags);
+        }
+        found.extend(entry(file, rendered, written, diags));
+    }
+    found
+}
+
+fn entry(
+    file: &Arc<SourceFile>,
+    node: Node,
+    written: Map<String, Value>,
+    diags: &mut Vec<Diagnostic>,
+) -> Option<Requested> {
+    let rendered = node.as_map().map(|map| map.to_json()).unwrap_or_default();
+    let mut fields = Fields::new(node, file, "package", diags)?;
+    let line = file.line_column(fields.range().start as usize).0;
+    let span = Span::line(file, line);
+    let local = fields.str("local").map(Source::Local);
+    let hub = fields.str("package").map(Source::Hub);
+    let git = fields.str("git").map(Source::Git);
+    let tarball = fields.str("tarball");
+    let private = fields.str("private").map(Source::Private);
+    let name = fields.str("name");
+    for known in
+        ["version", "install-prerelease", "revision", "subdirectory", "warn-unpinned", "provider", "unrendered"]
+    {
+        fields.take(known);
+    }
+    let tarball = tarball.map(|url| Source::Tarball { name, url });
+    let source = local.or(hub).or(git).or(tarball).or(private);
+    if source.is_none() {
+        let error = Diagnostic::error(Code::MissingKey, "an entry of `packages` does not say where it comes from");
+        fields.report(error.at(span.clone(), "add `local:`, `package:`, `git:` or `tarball:`"));
+    }
+    fields.finish(Code::UnknownKey);
+    Some(Requested { source: source?, span, rendered, written })
+}
+
+/// The folders of installed packages, by name.
+pub(super) fn installed(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| !entry.file_name().to_string_lossy().starts_with(['.', '_']))
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    found.sort();
+    found
+}
+
+/// Errors for what is asked for and not there.
+pub(super) fn missing(requested: &[Requested], installed: &[&str], root: &Path, folder: &Path) -> Vec<Diagnostic> {
+    let folder = location::display(folder, root);
+    let mut missing: Vec<Diagnostic> = requested
+        .iter()
+        .filter(|request| {
+            let name = request.source.name().map(str::to_owned).or_else(|| local_name(request, root));
+            name.is_some_and(|name| !installed.contains(&name.as_str()))
+        })
+        .map(|request| not_installed(request, &folder))
+        .collect();
+    // Of git and private packages the name is not known before they are there: count them.
+    if missing.is_empty() && installed.len() < requested.len() {
+        missing.extend(requested.iter().rev().find(|request| request.source.name().is_none()).map(|request| {
+            not_installed(request, &folder).note(format!(
+                "{} packages are asked for, `{folder}` has {}",
+                requested.len(),
+                installed.len()
+            ))
+        }));
+    }
+    missing
+}
+
+fn not_installed(request: &Requested, folder: &str) -> Diagnostic {
+    Diagnostic::error(Code::Dependency, format!("{} is not installed in `{folder}`", request.source.describe()))
+        .at(request.span.clone(), "asked for here")
+        .help("run `headwater deps`")
+}
+
+fn local_name(request: &Requested, root: &Path) -> Option<String> {
+    let Source::Local(path) = &request.source else { return None };
+    project_name(&root.join(path))
+}
+
+/// `name:` of the dbt_project.yml in a folder.
+pub(super) fn project_name(folder: &Path) -> Option<String> {
+    let file = files::read(&folder.join(location::PROJECT_FILE), location::PROJECT_FILE).ok()?;
+    let node = yaml::parse(&file, &mut Vec::new()).ok()?;
+    node.get("name")?.as_str().map(str::to_owned)
+}

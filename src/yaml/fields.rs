@@ -35,6 +35,15 @@ impl<'a> Fields<'a> {
         Span { file: self.file.clone(), range: range.clone() }
     }
 
+    pub fn file(&self) -> &Arc<SourceFile> {
+        self.file
+    }
+
+    /// The bytes of a key, if it is there.
+    pub fn key_range(&self, name: &str) -> Option<Range<u32>> {
+        self.map.entry(name).map(|(key, _)| key.range.clone())
+    }
+
     /// The bytes of the whole mapping.
     pub fn range(&self) -> Range<u32> {
         self.range.clone()
@@ -77,13 +86,18 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Reports a key that is missing or null.
     pub fn required_str(&mut self, name: &'static str) -> Option<String> {
+        self.required_spanned_str(name).map(|(text, _)| text)
+    }
+
+    pub fn required_spanned_str(&mut self, name: &'static str) -> Option<(String, Range<u32>)> {
         if self.map.get(name).is_none_or(Node::is_null) {
             self.entry(name);
             self.missing(name);
             return None;
         }
-        self.str(name)
+        self.spanned_str(name)
     }
 
     pub fn bool(&mut self, name: &'static str) -> Option<bool> {
@@ -125,11 +139,16 @@ impl<'a> Fields<'a> {
     }
 
     pub fn map(&mut self, name: &'static str) -> Option<Mapping> {
-        let node = self.present(name)?;
-        match node.value {
+        match self.map_node(name)?.value {
             Yaml::Map(map) => Some(map),
-            _ => self.wrong(name, "a mapping", &node),
+            _ => None,
         }
+    }
+
+    /// A mapping with its place.
+    pub fn map_node(&mut self, name: &'static str) -> Option<Node> {
+        let node = self.present(name)?;
+        if node.as_map().is_some() { Some(node) } else { self.wrong(name, "a mapping", &node) }
     }
 
     /// Everything that nobody asked for.
@@ -151,7 +170,8 @@ impl<'a> Fields<'a> {
         self.take(name).filter(|node| !node.is_null())
     }
 
-    fn missing(&mut self, name: &str) {
+    /// Reports that a key is missing.
+    pub fn missing(&mut self, name: &str) {
         let range = self.range.start as usize..self.range.end as usize;
         let line = self.file.line_column(range.start).0;
         let end = self.file.line_range(line).end.min(range.end).max(range.start);

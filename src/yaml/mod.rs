@@ -4,6 +4,7 @@
 //! Scalars follow YAML 1.1 as PyYAML reads it (`yes`, `0o17`, `1_000`), because that is what dbt projects are
 //! written against.
 
+mod emit;
 mod fields;
 mod parser;
 mod scalar;
@@ -13,6 +14,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+pub use emit::emit;
 pub use fields::Fields;
 pub use parser::parse;
 
