@@ -1,5 +1,6 @@
 //! Values as MySQL writes them.
 
+use crate::adapter::table::hex;
 use crate::adapter::{Binding, Cell, DbError, DbErrorKind, DbResult};
 
 /// A cell as a literal. Backslashes are escaped: sessions never run with `NO_BACKSLASH_ESCAPES`.
@@ -14,10 +15,7 @@ pub(in crate::adapter) fn literal(cell: &Cell) -> String {
         Cell::Float(value) => format!("{value:?}"),
         Cell::Decimal(text) => text.clone(),
         Cell::Text(text) | Cell::Date(text) | Cell::Datetime(text) | Cell::Time(text) => quoted(text),
-        Cell::Bytes(bytes) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("x'{digits}'")
-        }
+        Cell::Bytes(bytes) => format!("x'{}'", hex(bytes)),
     }
 }
 
