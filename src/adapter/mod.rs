@@ -28,7 +28,7 @@ pub use column::Column;
 pub use error::{DbError, DbErrorKind, DbResult};
 pub use naming::shorten;
 pub use open::{Drivers, KINDS, open};
-pub use relation::{Include, Relation, RelationType};
+pub use relation::{Include, Relation, RelationType, push_quoted};
 pub use table::{Cell, ColumnType, Table, TableColumn};
 
 /// What a statement gave back.
