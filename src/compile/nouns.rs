@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::adapter::AdapterObject;
 use super::config::ConfigObject;
+use super::dispatch::Dispatcher;
 use super::objects::column::ColumnClass;
 use super::objects::relation::{Naming, RelationClass};
 use super::objects::table::TableObject;
@@ -16,7 +17,6 @@ use super::{Subject, lazy, refs, results, scope, sql};
 use crate::adapter::{Adapter, Table};
 use crate::diag::{Code, Diagnostic, SourceFile};
 use crate::jinja::{self, Args, Error, State, Template, Value, function, pyvalue};
-use super::dispatch::Dispatcher;
 use crate::manifest::{Detail, Manifest};
 use crate::project::Project;
 

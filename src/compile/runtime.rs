@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json};
 
+use super::dispatch::Dispatcher;
 use super::nouns::Nouns;
 use super::objects::relation::Naming;
 use super::scope::{Scope, Subject};
@@ -17,7 +18,6 @@ use crate::adapter::{Adapter, Include, Relation};
 use crate::diag::Diagnostic;
 use crate::diag::log::Log;
 use crate::jinja::{Engine, Library, Mode, Namespace, Template};
-use super::dispatch::Dispatcher;
 use crate::manifest::{Manifest, Node, Source, UniqueId};
 use crate::project::{Project, context};
 
