@@ -87,8 +87,8 @@ lint-python: $(VENV)/tools ## ruff, mypy, and the stubs against the module that 
 	$(BIN)/python -m mypy.stubtest headwater --ignore-missing-stub
 
 bench: install-ci servers ## speed and memory, as ratios to the databases' own times
-	@$(WITH_SERVERS) $(BIN)/python benches/parse.py
-	@$(WITH_SERVERS) $(BIN)/python benches/run.py
+	@$(WITH_SERVERS) $(BIN)/python benches/parse.py --command $(BIN)/headwater
+	@$(WITH_SERVERS) PATH="$(BIN):$$PATH" $(BIN)/python benches/warehouse.py --mysql "unix:$${HEADWATER_TEST_MARIADB##*socket=}"
 
 $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
