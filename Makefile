@@ -51,6 +51,7 @@ servers: ## start MariaDB and MySQL, unless HEADWATER_TEST_MARIADB and HEADWATER
 	else mysql="$$(tests/servers.sh start mysql 2> >(tee target/mysql.log >&2))" || mysql=none; fi; \
 	printf 'HEADWATER_TEST_MARIADB="%s"\nHEADWATER_TEST_MYSQL=%s\n' "$$mariadb" \
 	  "$$([ "$$mysql" = none ] && echo none || printf '"%s"' "$$mysql")" > $(SERVERS)
+	@cat $(SERVERS)
 
 stop-servers: ## stop the servers that `make servers` started
 	tests/servers.sh stop mariadb

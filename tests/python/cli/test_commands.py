@@ -97,14 +97,17 @@ def test_deps_installs_local_packages(duck: Warehouse):
     (duck.folder / "tools" / "macros").mkdir(parents=True)
     (duck.folder / "tools" / "dbt_project.yml").write_text("name: tools\nversion: '1.0'\n")
     (duck.folder / "tools" / "macros" / "one.sql").write_text("{% macro one() %}1{% endmacro %}")
-    project = duck.project({"packages.yml": "packages: [{local: ../tools}]", "models/a.sql": "select {{ tools.one() }} as n"})
+    project = duck.project(
+        {"packages.yml": "packages: [{local: ../tools}]", "models/a.sql": "select {{ tools.one() }} as n"}
+    )
     assert headwater(project, "deps").returncode == 0
     assert headwater(project, "build").returncode == 0
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT])
 def test_ctrl_c_ends_with_an_exit_code(duck: Warehouse, stop):
-    slow = "{{ config(materialized='table') }} select count(*) as n from range(100000000) a, range(100000) b where a.range + b.range = 3"
+    product = "range(100000000) a, range(100000) b where a.range + b.range = 3"
+    slow = "{{ config(materialized='table') }} select count(*) as n from " + product
     project = duck.project({"models/slow.sql": slow})
     process = subprocess.Popen(
         [sys.executable, "-m", "headwater", "run"],

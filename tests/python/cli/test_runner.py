@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from conftest import Warehouse
-
 import headwater as hw
+from conftest import Warehouse
 
 MODELS = {"models/one.sql": "{{ config(materialized='table') }} select 1 as n"}
 

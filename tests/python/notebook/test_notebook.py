@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from conftest import Warehouse
-
 import headwater as hw
+from conftest import Warehouse
 
 
 def test_edits_between_cells_count(duck: Warehouse):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import headwater as hw
 import pytest
 from conftest import Warehouse
-
-import headwater as hw
 
 
 def test_no_project(tmp_path):

@@ -14,7 +14,8 @@ TEMPLATES = {
     "{{ modules.re.match('(\\\\d+)-(\\\\d+)', '12-34').group(2) }}": "34",
     "{% if modules.re.match('x', 'y') %}yes{% else %}no{% endif %}": "no",
     "{% for a, b in modules.itertools.product([1, 2], ['x']) %}{{ a }}{{ b }} {% endfor %}": "1x 2x ",
-    "{{ modules.pytz.timezone('Europe/Berlin').localize(modules.datetime.datetime(2024, 7, 1)).utcoffset() }}": "2:00:00",
+    "{{ modules.pytz.timezone('Asia/Tokyo').localize(modules.datetime.datetime(2024, 7, 1)).hour }}": "0",
+    "{{ modules.pytz.utc.localize(modules.datetime.datetime(2024, 7, 1)).utcoffset() }}": "0:00:00",
     "{{ run_started_at.strftime('%Y') | length }}": "4",
 }
 

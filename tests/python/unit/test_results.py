@@ -6,11 +6,10 @@ import datetime as dt
 from decimal import Decimal
 
 import duckdb
+import headwater as hw
 import polars
 import pytest
 from conftest import Warehouse
-
-import headwater as hw
 
 MODELS = {
     "models/one.sql": "{{ config(materialized='table') }} select 1 as n union all select 2",
@@ -126,7 +125,9 @@ def test_a_connection_of_the_notebook_is_shared(duck: Warehouse):
 def test_the_profiles_path_may_be_open_in_the_notebook(duck: Warehouse):
     with duckdb.connect(str(duck.path)) as connection:
         connection.execute("create table mine as select 42 as n")
-        duck.project({"models/a.sql": "{{ config(materialized='table') }} select n from main.mine"}).build().raise_for_failures()
+        duck.project(
+            {"models/a.sql": "{{ config(materialized='table') }} select n from main.mine"}
+        ).build().raise_for_failures()
         assert connection.execute(f"select n from {duck.schema}.a").fetchall() == [(42,)]
 
 
