@@ -40,6 +40,7 @@ codes! {
     NoNodesSelected = "no-nodes-selected",
     NotSupported = "not-supported",
     PatchTargetNotFound = "patch-target-not-found",
+    PrivateRef = "private-ref",
     ProfileNotFound = "profile-not-found",
     ProjectNotFound = "project-not-found",
     RefNotFound = "ref-not-found",

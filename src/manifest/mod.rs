@@ -2,18 +2,28 @@
 //!
 //! Built once by [`parse`]; nothing downstream changes it.
 
+mod capture;
+mod checks;
 pub mod config;
+mod dispatch;
 mod hash;
 pub mod json;
 mod lookup;
+mod merge;
+mod naming;
 mod node;
+mod parse;
+mod resolve;
+mod tree;
 
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+pub use dispatch::Dispatcher;
 pub use lookup::{Missing, Resource, version_text};
 pub use node::*;
+pub use parse::{Parsed, parse};
 
 use crate::diag::{Diagnostic, Span};
 

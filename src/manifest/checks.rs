@@ -1,0 +1,303 @@
+//! What can be wrong with a node or between nodes although everything was read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::parse::{find_word, first_line};
+use super::{Access, Config, Detail, Manifest, Node, ResourceType, UniqueId};
+use crate::diag::{Code, Diagnostic, Span, suggest};
+
+/// Values that a config key may have.
+const CHOICES: &[(&str, &[&str])] = &[
+    ("on_schema_change", &["ignore", "fail", "append_new_columns", "sync_all_columns"]),
+    ("on_configuration_change", &["apply", "continue", "fail"]),
+    ("hard_deletes", &["ignore", "invalidate", "new_record"]),
+    ("severity", &["warn", "error"]),
+    ("on_error", &["skip_children", "continue"]),
+];
+
+/// The kinds of values that config keys take.
+const KINDS: &[(&str, Kind)] = &[
+    ("enabled", Kind::Bool),
+    ("full_refresh", Kind::Bool),
+    ("store_failures", Kind::Bool),
+    ("quote_columns", Kind::Bool),
+    ("materialized", Kind::Text),
+    ("schema", Kind::Text),
+    ("database", Kind::Text),
+    ("alias", Kind::Text),
+    ("group", Kind::Text),
+    ("tags", Kind::Texts),
+    ("limit", Kind::Number),
+    ("meta", Kind::Mapping),
+    ("persist_docs", Kind::Mapping),
+    ("grants", Kind::Mapping),
+    ("contract", Kind::Mapping),
+    ("column_types", Kind::Mapping),
+    ("quoting", Kind::Mapping),
+];
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Bool,
+    Text,
+    Texts,
+    Number,
+    Mapping,
+}
+
+impl Kind {
+    fn fits(self, value: &Value) -> bool {
+        match self {
+            Self::Bool => value.is_boolean(),
+            Self::Text => value.is_string(),
+            Self::Texts => match value {
+                Value::Array(items) => items.iter().all(Value::is_string),
+                one => one.is_string(),
+            },
+            Self::Number => value.is_number(),
+            Self::Mapping => value.is_object(),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Bool => "true or false",
+            Self::Text => "a text",
+            Self::Texts => "a text or a list of texts",
+            Self::Number => "a number",
+            Self::Mapping => "a mapping",
+        }
+    }
+}
+
+/// Checks the merged config of a node.
+pub fn config(node: &Node, diags: &mut Vec<Diagnostic>) {
+    let mut check = Check { node, diags };
+    for (key, kind) in KINDS {
+        if let Some(value) = node.config.explicit(key).filter(|value| !value.is_null() && !kind.fits(value)) {
+            check.report(key, &format!("must be {}", kind.words()), &format!("found `{value}`"));
+        }
+    }
+    for (key, choices) in CHOICES {
+        let Some(value) = node.config.explicit(key).and_then(Value::as_str) else { continue };
+        if !choices.contains(&value.to_lowercase().as_str()) {
+            let near = suggest::nearest(value, choices.iter().copied());
+            let hint = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+            check.report(key, &format!("must be one of {}", choices.join(", ")), &hint);
+        }
+    }
+    if !node.config.enabled() {
+        return;
+    }
+    match node.resource_type {
+        ResourceType::Snapshot => check.snapshot(),
+        ResourceType::Model => check.model(),
+        ResourceType::Test if !["test"].contains(&materialized(&node.config)) => {
+            check.report("materialized", "of a test must be `test`", "");
+        }
+        _ => {}
+    }
+}
+
+fn materialized(config: &Config) -> &str {
+    config.materialized()
+}
+
+struct Check<'a> {
+    node: &'a Node,
+    diags: &'a mut Vec<Diagnostic>,
+}
+
+impl Check<'_> {
+    fn report(&mut self, key: &str, problem: &str, label: &str) {
+        let node = self.node;
+        let kind = node.resource_type.as_str();
+        let message = format!("config `{key}` of {kind} `{}` {problem}", node.name);
+        self.diags
+            .push(Diagnostic::error(Code::InvalidConfig, message).at(place(node, key), label).node(&*node.unique_id));
+    }
+
+    fn missing(&mut self, key: &str, why: &str) {
+        let node = self.node;
+        let message = format!("{} `{}` has no `{key}`: {why}", node.resource_type.as_str(), node.name);
+        let diagnostic = Diagnostic::error(Code::InvalidConfig, message);
+        self.diags.push(diagnostic.at(first_line(&node.body), "").node(&*node.unique_id));
+    }
+
+    fn is_set(&self, key: &str) -> bool {
+        self.node.config.explicit(key).is_some_and(|value| !value.is_null())
+    }
+
+    fn snapshot(&mut self) {
+        for key in ["strategy", "unique_key"] {
+            if !self.is_set(key) {
+                self.missing(key, "every snapshot needs one");
+            }
+        }
+        match self.node.config.str("strategy") {
+            Some("check") if !self.is_set("check_cols") => {
+                self.missing("check_cols", "strategy `check` compares these columns (a list, or `all`)");
+            }
+            Some("timestamp") if !self.is_set("updated_at") => {
+                self.missing("updated_at", "strategy `timestamp` compares this column");
+            }
+            Some("timestamp") if self.is_set("check_cols") => {
+                self.report("check_cols", "has no meaning for strategy `timestamp`", "");
+            }
+            _ => {}
+        }
+        if let Some(columns) = self.node.config.str("check_cols").filter(|columns| *columns != "all") {
+            let problem = format!("must be `all` or a list of columns, found `{columns}`");
+            self.report("check_cols", &problem, "");
+        }
+        if self.is_set("hard_deletes") && self.is_set("invalidate_hard_deletes") {
+            self.report("invalidate_hard_deletes", "is the old form of `hard_deletes`: only one can be given", "");
+        }
+        if materialized(&self.node.config) != "snapshot" {
+            self.report("materialized", "of a snapshot must be `snapshot`", "");
+        }
+    }
+
+    fn model(&mut self) {
+        let config = &self.node.config;
+        if config.contract_enforced() {
+            self.contract();
+        }
+        let Detail::Model(model) = &self.node.detail else { return };
+        let key = |constraint: &Value| constraint.get("type").and_then(Value::as_str) == Some("primary_key");
+        let keyed = self.node.columns.values().filter(|column| column.constraints.iter().any(key)).count();
+        if keyed > 1 || keyed == 1 && model.constraints.iter().any(key) {
+            self.report(
+                "constraints",
+                "name a primary key more than once",
+                "a key of several columns belongs under the model's `constraints`",
+            );
+        }
+        if config.str("incremental_strategy") == Some("microbatch") {
+            for key in ["event_time", "begin", "batch_size"] {
+                if !self.is_set(key) {
+                    self.missing(key, "strategy `microbatch` needs it");
+                }
+            }
+        }
+    }
+
+    fn contract(&mut self) {
+        let config = &self.node.config;
+        let changes = config.on_schema_change();
+        if materialized(config) == "incremental" && !matches!(changes, "append_new_columns" | "fail") {
+            let problem = "of an incremental model with a contract must be `append_new_columns` or `fail`";
+            self.report("on_schema_change", problem, "");
+        }
+        if self.node.columns.is_empty() {
+            self.report("contract", "is enforced, but no columns are described", "");
+            return;
+        }
+        let untyped: Vec<String> = self
+            .node
+            .columns
+            .values()
+            .filter(|column| column.data_type.is_none())
+            .map(|column| format!("`{}`", column.name))
+            .collect();
+        if !untyped.is_empty() {
+            let problem = format!("is enforced, but these columns have no `data_type`: {}", untyped.join(", "));
+            self.report("contract", &problem, "");
+        }
+    }
+}
+
+/// Where the key stands in the node's own text, else where that begins.
+fn place(node: &Node, key: &str) -> Span {
+    find_word(&node.body, key).unwrap_or_else(|| first_line(&node.body))
+}
+
+/// Two files of one package that give the same name.
+pub fn duplicates(nodes: &[Node], diags: &mut Vec<Diagnostic>) {
+    let mut first: HashMap<(&str, &str, bool), &Node> = HashMap::new();
+    for node in nodes.iter().filter(|node| node.config.enabled()) {
+        let refable = node.resource_type.is_refable();
+        let name = if refable && node.version().is_none() { node.name.as_str() } else { &*node.unique_id };
+        match first.get(&(&*node.package, name, refable)) {
+            None => {
+                first.insert((&*node.package, name, refable), node);
+            }
+            Some(other) => diags.push(same_name(other, node)),
+        }
+    }
+}
+
+fn same_name(first: &Node, second: &Node) -> Diagnostic {
+    let (a, b) = (first.resource_type.as_str(), second.resource_type.as_str());
+    let what = if a == b { format!("two {a}s") } else { format!("a {a} and a {b}") };
+    let message = format!("package `{}` has {what} called `{}`", second.package, second.name);
+    Diagnostic::error(Code::DuplicateName, message)
+        .at(first_line(&second.body), "the second")
+        .place(first_line(&first.body), "the first")
+        .help("rename one of them, or disable it")
+        .node(&*second.unique_id)
+}
+
+/// The same test twice on the same thing.
+pub fn duplicate_tests(tests: &[Node], diags: &mut Vec<Diagnostic>) {
+    let mut first: HashMap<&UniqueId, &Node> = HashMap::new();
+    for test in tests {
+        if let Some(other) = first.insert(&test.unique_id, test) {
+            let message = format!("test `{}` is declared twice", test.name);
+            diags.push(
+                Diagnostic::error(Code::DuplicateName, message)
+                    .at(first_line(&test.body), "the second")
+                    .place(first_line(&other.body), "the first")
+                    .node(&*test.unique_id),
+            );
+        }
+    }
+}
+
+/// Problems between nodes of the whole manifest.
+pub fn manifest(manifest: &Manifest, diags: &mut Vec<Diagnostic>) {
+    relations(manifest, diags);
+    let groups: Vec<&str> = manifest.groups.values().map(|group| group.name.as_str()).collect();
+    for node in manifest.nodes.values() {
+        if let Some(group) = node.config.group().filter(|group| !groups.contains(group)) {
+            let message = format!("{} `{}` is in group `{group}`, which is not declared", kind(node), node.name);
+            let label = suggest::nearest(group, groups.iter().copied())
+                .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+            let diagnostic = Diagnostic::error(Code::InvalidConfig, message).at(place(node, group), label);
+            diags.push(diagnostic.help("declare it under `groups:` of a properties file").node(&*node.unique_id));
+        }
+        if let Detail::Model(model) = &node.detail
+            && model.access == Access::Public
+            && node.is_ephemeral()
+        {
+            let message = format!("model `{}` is public, but ephemeral: nobody else could read it", node.name);
+            diags.push(Diagnostic::error(Code::InvalidConfig, message).at(first_line(&node.body), ""));
+        }
+    }
+}
+
+fn kind(node: &Node) -> &'static str {
+    node.resource_type.as_str()
+}
+
+/// Two nodes that would write the same table.
+fn relations(manifest: &Manifest, diags: &mut Vec<Diagnostic>) {
+    let mut first: HashMap<&str, &Arc<Node>> = HashMap::new();
+    for node in manifest.nodes.values() {
+        let Some(relation) = &node.relation_name else { continue };
+        if let Some(other) = first.insert(relation, node) {
+            let message =
+                format!("{} `{}` and {} `{}` both build {relation}", kind(other), other.name, kind(node), node.name);
+            diags.push(
+                Diagnostic::error(Code::AmbiguousRelation, message)
+                    .at(first_line(&node.body), format!("in {}", node.original_file_path))
+                    .place(first_line(&other.body), format!("in {}", other.original_file_path))
+                    .help("give one of them another `alias` or `schema`")
+                    .node(&*node.unique_id),
+            );
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Macros of all packages: the compiled library, and what the manifest shows of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rayon::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::properties::{Place, Reader, required_name};
+use crate::diag::{Code, Diagnostic, suggest};
+use crate::jinja::{Library, MacroCall, MacroDef, compile_macros};
+use crate::manifest::dispatch::Dispatcher;
+use crate::manifest::{Macro, UniqueId};
+use crate::project::{Package, PackageFile, Project};
+use crate::yaml::Node;
+
+/// Macros with the files that they are in.
+pub struct MacroFiles<'a> {
+    found: Vec<(Arc<MacroDef>, &'a PackageFile)>,
+}
+
+impl<'a> MacroFiles<'a> {
+    /// Compiles every macro file of every package.
+    pub fn read(project: &'a Project, diags: &mut Vec<Diagnostic>) -> Self {
+        let files: Vec<(&Package, &PackageFile)> = project
+            .packages
+            .iter()
+            .flat_map(|package| {
+                package.files.macros.iter().chain(&package.files.generic_tests).map(move |file| (package, file))
+            })
+            .collect();
+        let compiled: Vec<_> =
+            files.par_iter().map(|(package, file)| (compile_macros(&package.name, &file.source), *file)).collect();
+        let mut found = Vec::new();
+        for (outcome, file) in compiled {
+            match outcome {
+                Ok(macros) => found.extend(macros.into_iter().map(|definition| (definition, file))),
+                Err(mut errors) => diags.append(&mut errors),
+            }
+        }
+        Self { found }
+    }
+
+    pub fn library(&self, project: &Project, diags: &mut Vec<Diagnostic>) -> Library {
+        let internal: Vec<&str> = project.internal_packages().map(|package| &*package.name).collect();
+        let definitions = self.found.iter().map(|(definition, _)| definition.clone());
+        let (library, mut problems) = Library::new(&project.name, &internal, definitions);
+        diags.append(&mut problems);
+        library
+    }
+
+    /// The manifest's macros, with their properties.
+    pub fn nodes(
+        &self,
+        dispatcher: &Dispatcher,
+        library: &Library,
+        patches: Vec<MacroPatch>,
+        now: f64,
+        diags: &mut Vec<Diagnostic>,
+    ) -> IndexMap<UniqueId, Arc<Macro>> {
+        let mut macros: IndexMap<UniqueId, Macro> = self
+            .found
+            .iter()
+            .map(|(definition, file)| {
+                (definition.unique_id.clone(), macro_node(definition, file, dispatcher, library, now))
+            })
+            .collect();
+        let mut patched: HashMap<String, Place> = HashMap::new();
+        for patch in patches {
+            patch.apply(&mut macros, &mut patched, diags);
+        }
+        macros.into_iter().map(|(id, node)| (id, Arc::new(node))).collect()
+    }
+}
+
+fn macro_node(
+    definition: &MacroDef,
+    file: &PackageFile,
+    dispatcher: &Dispatcher,
+    library: &Library,
+    now: f64,
+) -> Macro {
+    let argument = |name: &String| json!({"name": name, "type": null, "description": ""});
+    Macro {
+        unique_id: definition.unique_id.clone(),
+        name: definition.name.to_string(),
+        package: definition.package.clone(),
+        path: file.path.original.clone(),
+        original_file_path: file.path.original.clone(),
+        macro_sql: definition.file.text[definition.block.range.clone()].into(),
+        depends_on_macros: static_calls(definition, dispatcher, library),
+        description: String::new(),
+        arguments: definition.params.iter().map(argument).collect(),
+        meta: Map::new(),
+        docs: no_docs(),
+        patch_path: None,
+        supported_languages: definition.block.languages.clone(),
+        created_at: now,
+    }
+}
+
+fn no_docs() -> Map<String, Value> {
+    Map::from_iter([("show".to_owned(), Value::Bool(true)), ("node_color".to_owned(), Value::Null)])
+}
+
+/// The macros that a macro's text names.
+fn static_calls(definition: &MacroDef, dispatcher: &Dispatcher, library: &Library) -> Vec<UniqueId> {
+    let mut ids = Vec::new();
+    for call in &definition.calls {
+        if let Some(found) = called(call, &definition.package, dispatcher, library)
+            && !ids.contains(&found.unique_id)
+        {
+            ids.push(found.unique_id.clone());
+        }
+    }
+    ids
+}
+
+/// The macro that a call in a macro of `package` means; None for what is no macro.
+pub fn called<'a>(
+    call: &MacroCall,
+    package: &str,
+    dispatcher: &'a Dispatcher,
+    library: &'a Library,
+) -> Option<&'a Arc<MacroDef>> {
+    match (&call.package, call.dispatch) {
+        (namespace, true) => dispatcher.find(&call.name, namespace.as_deref(), Some(package)),
+        (Some(package), false) => library.get(package, &call.name),
+        (None, false) => library.find(&call.name, package),
+    }
+}
+
+/// An entry of `macros:`.
+#[derive(Debug)]
+pub struct MacroPatch {
+    place: Place,
+    name: String,
+    description: String,
+    meta: Map<String, Value>,
+    docs: Map<String, Value>,
+    arguments: Vec<Value>,
+}
+
+pub fn read_macro(reader: &mut Reader<'_>, mut entry: Node) -> Option<MacroPatch> {
+    reader.render(&mut entry);
+    let (name, description, meta, docs, config, arguments) = reader.fields(entry, "macro", |fields| {
+        Some((
+            required_name(fields)?,
+            fields.take("description"),
+            fields.map("meta"),
+            fields.map("docs"),
+            fields.map("config"),
+            fields.list("arguments"),
+        ))
+    })?;
+    let place = reader.place(&name.1);
+    let mut all_docs = no_docs();
+    let mut all_meta = meta.map(|meta| meta.to_json()).unwrap_or_default();
+    all_docs.extend(docs.map(|docs| docs.to_json()).unwrap_or_default());
+    if let Some(config) = config.map(|config| config.to_json()) {
+        let part = |key: &str| config.get(key).and_then(Value::as_object).cloned().unwrap_or_default();
+        all_meta.extend(part("meta"));
+        all_docs.extend(part("docs"));
+    }
+    let arguments = arguments.into_iter().filter_map(|argument| read_argument(reader, argument)).collect();
+    let description = reader.describe(description).0;
+    Some(MacroPatch { place, name: name.0, description, meta: all_meta, docs: all_docs, arguments })
+}
+
+fn read_argument(reader: &mut Reader<'_>, argument: Node) -> Option<Value> {
+    let (name, kind, description) = reader.fields(argument, "macro argument", |fields| {
+        Some((required_name(fields)?.0, fields.str("type"), fields.take("description")))
+    })?;
+    let description = reader.describe(description).0;
+    Some(json!({"name": name, "type": kind, "description": description}))
+}
+
+impl MacroPatch {
+    fn apply(
+        self,
+        macros: &mut IndexMap<UniqueId, Macro>,
+        patched: &mut HashMap<String, Place>,
+        diags: &mut Vec<Diagnostic>,
+    ) {
+        let id = format!("macro.{}.{}", self.place.package, self.name);
+        let Some(node) = macros.get_mut(id.as_str()) else {
+            diags.push(self.without_target(macros));
+            return;
+        };
+        if let Some(first) = patched.get(&id) {
+            let message = format!("macro `{}` is described twice", self.name);
+            diags.push(
+                Diagnostic::error(Code::DuplicateName, message)
+                    .at(self.place.span.clone(), "the second")
+                    .place(first.span.clone(), "the first"),
+            );
+            return;
+        }
+        if !self.arguments.is_empty() {
+            node.arguments = self.arguments;
+        }
+        node.patch_path = Some(self.place.patch_path());
+        node.description = self.description;
+        node.meta = self.meta;
+        node.docs = self.docs;
+        patched.insert(id, self.place);
+    }
+
+    fn without_target(&self, macros: &IndexMap<UniqueId, Macro>) -> Diagnostic {
+        let names = macros.values().filter(|found| found.package == self.place.package).map(|found| &*found.name);
+        let label =
+            suggest::nearest(&self.name, names).map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+        let message = format!("package `{}` has no macro `{}` to describe", self.place.package, self.name);
+        Diagnostic::warning(Code::PatchTargetNotFound, message).at(self.place.span.clone(), label)
+    }
+}

@@ -1,0 +1,512 @@
+//! From files to the manifest. Steps that do not depend on each other run in parallel; each gives its values and its
+//! diagnostics, and all errors of the project come back together.
+
+mod call;
+mod doc;
+mod draft;
+mod exposure;
+mod generic_test;
+mod group;
+mod macros;
+mod node;
+mod patches;
+mod properties;
+mod source;
+mod unit_test;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rayon::prelude::*;
+
+use self::doc::{Describer, Docs};
+use self::generic_test::{InertTests, Target, TargetKind, TestColumn};
+use self::group::GroupEntry;
+use self::macros::MacroFiles;
+use self::node::TemplateCache;
+pub use self::node::{find_word, first_line};
+use self::patches::{Patches, Work};
+use self::properties::{ColumnPatch, NodePatch, Properties, Reader, TestEntry};
+use self::source::BuiltSource;
+use super::dispatch::Dispatcher;
+use super::naming::Naming;
+use super::tree::ConfigTrees;
+use super::{Disabled, Manifest, Node, ResourceType, UniqueId, capture, checks, resolve};
+use crate::adapter::{Adapter, Include, Relation};
+use crate::diag::log::Log;
+use crate::diag::{Code, Diagnostic, Span};
+use crate::jinja::{Context, Engine, Library, Mode, Namespace, Value};
+use crate::project::{Project, context};
+
+/// A parsed project: what runs, and the macros to run it with.
+pub struct Parsed {
+    pub manifest: Arc<Manifest>,
+    pub library: Arc<Library>,
+    pub dispatcher: Arc<Dispatcher>,
+}
+
+/// What is known of the database without asking it.
+pub struct Dialect {
+    pub quote_char: char,
+    pub include: Include,
+    /// The project's `quoting` over the adapter's.
+    pub quote: Include,
+    pub database: Option<String>,
+    pub schema: String,
+}
+
+impl Dialect {
+    fn new(project: &Project, adapter: &dyn Adapter) -> Self {
+        let quoting = &project.root_package().config.quoting;
+        Self {
+            quote_char: adapter.quote_char(),
+            include: adapter.include(),
+            quote: Include {
+                database: quoting.database.unwrap_or(true),
+                schema: quoting.schema.unwrap_or(true),
+                identifier: quoting.identifier.unwrap_or(true),
+            },
+            database: adapter.database(),
+            schema: adapter.schema(),
+        }
+    }
+
+    /// A relation without a name.
+    pub fn unnamed(&self) -> Relation {
+        Relation {
+            database: None,
+            schema: None,
+            identifier: None,
+            kind: None,
+            include: self.include,
+            quote: self.quote,
+            quote_char: self.quote_char,
+            limit: None,
+        }
+    }
+}
+
+/// What every parser needs; made once, shared by all threads.
+pub struct Setup<'a> {
+    pub project: &'a Project,
+    pub engine: &'a Engine,
+    pub library: Arc<Library>,
+    pub dialect: Dialect,
+    pub trees: ConfigTrees,
+    pub naming: Naming,
+    pub inert_tests: InertTests,
+    pub describer: Describer<'a>,
+    pub templates: TemplateCache,
+    /// Names of nodes while parsing.
+    pub base: Arc<HashMap<&'static str, Value>>,
+    yaml_contexts: HashMap<Arc<str>, Arc<Context>>,
+    namespaces: HashMap<Arc<str>, Arc<Namespace>>,
+    /// `created_at` of everything: seconds since the epoch.
+    pub now: f64,
+}
+
+impl Setup<'_> {
+    /// The macros that templates of a package see.
+    pub fn namespace(&self, package: &str) -> Arc<Namespace> {
+        self.namespaces.get(package).cloned().unwrap_or_else(Namespace::empty)
+    }
+
+    /// The names of a package's properties files.
+    pub fn yaml_context(&self, package: &str) -> Arc<Context> {
+        match self.yaml_contexts.get(package) {
+            Some(context) => context.clone(),
+            None => Arc::new(Context::new(Namespace::empty(), Mode::Execute)),
+        }
+    }
+}
+
+/// Parses a project. Opens no connection.
+///
+/// # Errors
+/// Everything that is wrong with the project, warnings included.
+pub fn parse(
+    project: &Project,
+    adapter: &dyn Adapter,
+    engine: &Engine,
+    log: &Arc<dyn Log>,
+) -> Result<Parsed, Vec<Diagnostic>> {
+    let mut diags = Vec::new();
+    let macro_files = MacroFiles::read(project, &mut diags);
+    let library = Arc::new(macro_files.library(project, &mut diags));
+    let docs = Arc::new(Docs::read(project, &mut diags));
+    if diags.iter().any(Diagnostic::is_error) {
+        // Nothing that follows could be told from a missing macro.
+        return Err(diags);
+    }
+    let dispatcher = Arc::new(Dispatcher::new(project, adapter, library.clone()));
+    let setup = setup(project, adapter, engine, log, &library, &dispatcher, &docs, &mut diags);
+    let mut properties = read_properties(&setup, &mut diags);
+    let macros =
+        macro_files.nodes(&dispatcher, &library, std::mem::take(&mut properties.macros), setup.now, &mut diags);
+    let mut manifest = Manifest {
+        project_name: project.name.clone(),
+        node_package_first: flag(project, "REQUIRE_REF_SEARCHES_NODE_PACKAGE_BEFORE_ROOT"),
+        macros,
+        docs: docs.blocks.clone(),
+        selectors: selectors(project),
+        ..Manifest::default()
+    };
+    build_all(&setup, properties, &mut manifest, &mut diags);
+    diags.extend(setup.trees.unused());
+    checks::manifest(&manifest, &mut diags);
+    let mut manifest = manifest.indexed();
+    resolve::primary_keys(&mut manifest);
+    if diags.iter().any(Diagnostic::is_error) {
+        return Err(diags);
+    }
+    manifest.warnings = diags;
+    Ok(Parsed { manifest: Arc::new(manifest), library, dispatcher })
+}
+
+fn flag(project: &Project, name: &str) -> bool {
+    project.flags.get(name).and_then(serde_json::Value::as_bool).unwrap_or(false)
+}
+
+fn selectors(project: &Project) -> serde_json::Map<String, serde_json::Value> {
+    let Some(list) = project.selectors.as_ref().and_then(|document| document.root.get("selectors")?.as_seq()) else {
+        return serde_json::Map::new();
+    };
+    list.iter().filter_map(|selector| Some((selector.get("name")?.as_str()?.to_owned(), selector.to_json()))).collect()
+}
+
+#[allow(clippy::too_many_arguments)]
+fn setup<'a>(
+    project: &'a Project,
+    adapter: &dyn Adapter,
+    engine: &'a Engine,
+    log: &Arc<dyn Log>,
+    library: &Arc<Library>,
+    dispatcher: &Arc<Dispatcher>,
+    docs: &Arc<Docs>,
+    diags: &mut Vec<Diagnostic>,
+) -> Setup<'a> {
+    let dialect = Dialect::new(project, adapter);
+    let stub = capture::adapter(dispatcher.clone(), dialect.unnamed());
+    let api = capture::api(dialect.unnamed());
+    let parse_base = context::base(project, engine, Mode::Parse, log.clone());
+    let run_base = context::base(project, engine, Mode::Execute, log.clone());
+    let yaml_base = Arc::new(run_base.clone());
+    let naming_base = Arc::new(capture::parse_names(run_base, stub.clone(), api.clone()));
+    let base = Arc::new(capture::parse_names(parse_base, stub, api));
+    let database = dialect.database.clone();
+    let naming = Naming::new(project, library, naming_base, database, dialect.schema.clone());
+    let names = || project.packages.iter().map(|package| package.name.clone());
+    let yaml_context = |package: &Arc<str>| {
+        let context = Context::new(Namespace::empty(), Mode::Execute).base(yaml_base.clone());
+        Arc::new(context.set("project_name", Value::from(&**package)))
+    };
+    Setup {
+        project,
+        engine,
+        library: library.clone(),
+        dialect,
+        trees: ConfigTrees::new(project, diags),
+        naming,
+        inert_tests: InertTests::new(library, dispatcher),
+        describer: Describer { engine, docs: docs.clone(), namespace: Namespace::empty() },
+        templates: TemplateCache::default(),
+        base,
+        yaml_contexts: names().map(|name| (name.clone(), yaml_context(&name))).collect(),
+        namespaces: names().map(|name| (name.clone(), library.namespace(&name))).collect(),
+        now: seconds(project.invocation.started_at),
+    }
+}
+
+fn seconds(time: chrono::DateTime<chrono::Utc>) -> f64 {
+    time.timestamp_micros() as f64 / 1e6
+}
+
+/// `[package, folder, …]` of a file's path below its resource folder.
+fn fqn_of(package: &str, path: &str) -> Vec<String> {
+    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+    std::iter::once(package).chain(folders.split('/').filter(|part| !part.is_empty())).map(str::to_owned).collect()
+}
+
+fn read_properties(setup: &Setup<'_>, diags: &mut Vec<Diagnostic>) -> Properties {
+    let files: Vec<_> = setup
+        .project
+        .packages
+        .iter()
+        .flat_map(|package| package.files.properties.iter().map(move |file| (&package.name, file)))
+        .collect();
+    let read: Vec<(Properties, Vec<Diagnostic>)> = files
+        .par_iter()
+        .map(|(package, file)| {
+            let context = setup.yaml_context(package);
+            let mut reader = Reader {
+                engine: setup.engine,
+                describer: &setup.describer,
+                context: &context,
+                package,
+                file,
+                original: file.path.original.as_str().into(),
+                relative: file.path.relative.as_str().into(),
+                diags: Vec::new(),
+            };
+            (reader.read(), reader.diags)
+        })
+        .collect();
+    let mut all = Properties::default();
+    for (properties, mut problems) in read {
+        all.extend(properties);
+        diags.append(&mut problems);
+    }
+    all
+}
+
+/// What could not be built: problems that only follow from that are not reported.
+#[derive(Debug, Default)]
+pub struct Broken {
+    pub names: HashSet<String>,
+    /// Some properties file could not be read.
+    pub properties: bool,
+}
+
+fn build_all(setup: &Setup<'_>, properties: Properties, manifest: &mut Manifest, diags: &mut Vec<Diagnostic>) {
+    let mut broken = Broken { properties: diags.iter().any(Diagnostic::is_error), ..Broken::default() };
+    let megabytes = setup.project.flags.get("MAXIMUM_SEED_SIZE_MIB").and_then(serde_json::Value::as_u64).unwrap_or(1);
+    let mut drafts = draft::drafts(setup.project, megabytes << 20, diags);
+    drafts.extend(properties.nodes.iter().filter_map(draft::described_snapshot));
+    insert_groups(manifest, properties.groups, diags);
+    let patches = Patches::new(&properties.nodes, &drafts, diags);
+    let work = patches.assign(drafts);
+    let outcomes: Vec<(String, Result<Node, Vec<Diagnostic>>)> = work
+        .into_par_iter()
+        .map(|Work { draft, described }| (draft.name.clone(), node::build(setup, draft, described)))
+        .collect();
+    let mut nodes = Vec::with_capacity(outcomes.len());
+    for (name, outcome) in outcomes {
+        match outcome {
+            Ok(node) => nodes.push(node),
+            Err(mut errors) => {
+                broken.names.insert(name);
+                diags.append(&mut errors);
+            }
+        }
+    }
+    checks::duplicates(&nodes, diags);
+    let sources: Vec<BuiltSource> =
+        properties.sources.into_par_iter().flat_map_iter(|entry| entry.build(setup)).collect();
+    let tests = build_tests(setup, &properties.nodes, &nodes, &sources, &broken, diags);
+    checks::duplicate_tests(&tests, diags);
+    for node in nodes.into_iter().chain(tests) {
+        insert_node(manifest, node);
+    }
+    for built in sources {
+        insert_source(manifest, built, diags);
+    }
+    for entry in properties.exposures {
+        insert_exposure(manifest, entry, setup, diags);
+    }
+    reindex(manifest);
+    resolve::resolve(setup.project, manifest, &broken, diags);
+    reindex(manifest);
+    let mut unit_tests = unit_test::UnitTests { setup, manifest, diags: Vec::new() };
+    let built: Vec<_> = properties.unit_tests.into_iter().flat_map(|entry| unit_tests.build(entry)).collect();
+    diags.append(&mut unit_tests.diags);
+    for test in built {
+        insert_unit_test(manifest, test, diags);
+    }
+}
+
+fn reindex(manifest: &mut Manifest) {
+    *manifest = std::mem::take(manifest).indexed();
+}
+
+fn insert_node(manifest: &mut Manifest, node: Node) {
+    let (id, node) = (node.unique_id.clone(), Arc::new(node));
+    if node.config.enabled() {
+        manifest.nodes.insert(id, node);
+    } else {
+        manifest.disabled.entry(id).or_default().push(Disabled::Node(node));
+    }
+}
+
+fn insert_source(manifest: &mut Manifest, built: BuiltSource, diags: &mut Vec<Diagnostic>) {
+    let (id, source) = (built.source.unique_id.clone(), Arc::new(built.source));
+    if !source.config.enabled() {
+        manifest.disabled.entry(id).or_default().push(Disabled::Source(source));
+        return;
+    }
+    if let Some(first) = manifest.sources.get(&id) {
+        let what = format!("source table `{}.{}`", source.source_name, source.name);
+        diags.push(twice(&what, source.span.clone(), first.span.clone()));
+        return;
+    }
+    manifest.sources.insert(id, source);
+}
+
+fn insert_groups(manifest: &mut Manifest, groups: Vec<GroupEntry>, diags: &mut Vec<Diagnostic>) {
+    let mut spans: HashMap<UniqueId, Span> = HashMap::new();
+    for GroupEntry { group, place } in groups {
+        let id = group.unique_id.clone();
+        match spans.get(&id) {
+            Some(first) => {
+                diags.push(twice(&format!("group `{}`", group.name), Some(place.span), Some(first.clone())));
+            }
+            None => {
+                spans.insert(id.clone(), place.span);
+                manifest.groups.insert(id, group);
+            }
+        }
+    }
+}
+
+fn insert_exposure(
+    manifest: &mut Manifest,
+    entry: exposure::ExposureEntry,
+    setup: &Setup<'_>,
+    diags: &mut Vec<Diagnostic>,
+) {
+    let exposure = Arc::new(entry.build(setup));
+    let id = exposure.unique_id.clone();
+    if !exposure.config.enabled() {
+        manifest.disabled.entry(id).or_default().push(Disabled::Exposure(exposure));
+        return;
+    }
+    if let Some(first) = manifest.exposures.get(&id) {
+        diags.push(twice(&format!("exposure `{}`", exposure.name), exposure.span.clone(), first.span.clone()));
+        return;
+    }
+    manifest.exposures.insert(id, exposure);
+}
+
+fn insert_unit_test(manifest: &mut Manifest, test: super::UnitTest, diags: &mut Vec<Diagnostic>) {
+    let (id, test) = (test.unique_id.clone(), Arc::new(test));
+    if !test.config.enabled() {
+        manifest.disabled.entry(id).or_default().push(Disabled::UnitTest(test));
+        return;
+    }
+    if let Some(first) = manifest.unit_tests.get(&id) {
+        diags.push(twice(&format!("unit test `{}`", test.name), test.span.clone(), first.span.clone()));
+        return;
+    }
+    manifest.unit_tests.insert(id, test);
+}
+
+/// Something is declared twice.
+fn twice(what: &str, second: Option<Span>, first: Option<Span>) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(Code::DuplicateName, format!("{what} is declared twice"));
+    if let Some(second) = second {
+        diagnostic = diagnostic.at(second, "the second");
+    }
+    match first {
+        Some(first) => diagnostic.place(first, "the first"),
+        None => diagnostic,
+    }
+}
+
+/// One generic test to build.
+struct TestWork<'a> {
+    target: Arc<Target<'a>>,
+    column: Option<TestColumn<'a>>,
+    entry: &'a TestEntry,
+}
+
+fn build_tests(
+    setup: &Setup<'_>,
+    patches: &[NodePatch],
+    nodes: &[Node],
+    sources: &[BuiltSource],
+    broken: &Broken,
+    diags: &mut Vec<Diagnostic>,
+) -> Vec<Node> {
+    let mut by_name: IndexMap<(ResourceType, &str), Vec<&Node>> = IndexMap::new();
+    for node in nodes.iter().filter(|node| node.resource_type.is_refable()) {
+        by_name.entry((node.resource_type, node.name.as_str())).or_default().push(node);
+    }
+    let mut work = Vec::new();
+    for patch in patches.iter().filter(|patch| patch.kind.is_refable() && !broken.names.contains(&patch.name)) {
+        let named = by_name.get(&(patch.kind, patch.name.as_str())).map(Vec::as_slice).unwrap_or_default();
+        node_tests(patch, named, &mut work);
+    }
+    for built in sources {
+        source_tests(built, &mut work);
+    }
+    let outcomes: Vec<Result<Node, Vec<Diagnostic>>> = work
+        .par_iter()
+        .map(|work| {
+            let mut node = generic_test::build(setup, &work.target, work.column.as_ref(), work.entry)?;
+            // A test is only as alive as what it is declared on.
+            if work.target.attached.is_some_and(|attached| !attached.config.enabled()) || !work.target.enabled {
+                node.config.values.insert("enabled".into(), false.into());
+            }
+            Ok(node)
+        })
+        .collect();
+    let mut tests = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        match outcome {
+            Ok(node) => tests.push(node),
+            Err(mut errors) => diags.append(&mut errors),
+        }
+    }
+    tests
+}
+
+fn node_tests<'a>(patch: &'a NodePatch, named: &[&'a Node], work: &mut Vec<TestWork<'a>>) {
+    let own = |node: &&&Node| node.package == patch.place.package;
+    let find = |version: Option<&serde_json::Value>| {
+        let fits = |node: &&&Node| node.version() == version;
+        named.iter().filter(fits).find(own).or_else(|| named.iter().find(fits)).copied()
+    };
+    let key = patch.kind.properties_key().unwrap_or("models");
+    let target = |version: Option<&'a serde_json::Value>, attached: &'a Node| {
+        Arc::new(Target {
+            place: &patch.place,
+            kind: TargetKind::Node { key, name: &patch.name, version },
+            attached: Some(attached),
+            enabled: true,
+            quote_columns: patch.quote_columns.unwrap_or(false),
+            tags: Vec::new(),
+        })
+    };
+    if patch.versions.is_empty() {
+        if let Some(node) = find(None) {
+            push_tests(&target(None, node), patch.columns.iter(), &patch.tests, work);
+        }
+    }
+    for version in &patch.versions {
+        if let Some(node) = find(Some(&version.v)) {
+            let columns = node::columns_for(patch, Some(version));
+            let tests = version.tests.as_ref().unwrap_or(&patch.tests);
+            push_tests(&target(Some(&version.v), node), columns, tests, work);
+        }
+    }
+}
+
+fn source_tests<'a>(built: &'a BuiltSource, work: &mut Vec<TestWork<'a>>) {
+    let source = &built.source;
+    let quote = source.quoting.get("column").and_then(serde_json::Value::as_bool).unwrap_or(false);
+    let target = Arc::new(Target {
+        place: &built.place,
+        kind: TargetKind::Source { source: &source.source_name, table: &source.name },
+        attached: None,
+        enabled: source.config.enabled(),
+        quote_columns: quote,
+        tags: source.tags.clone(),
+    });
+    push_tests(&target, built.columns.iter(), &built.tests, work);
+}
+
+fn push_tests<'a>(
+    target: &Arc<Target<'a>>,
+    columns: impl Iterator<Item = &'a ColumnPatch>,
+    tests: &'a [TestEntry],
+    work: &mut Vec<TestWork<'a>>,
+) {
+    for column in columns {
+        let info = &column.info;
+        for entry in &column.tests {
+            let column = TestColumn { name: &info.name, quote: info.quote, tags: &info.tags };
+            work.push(TestWork { target: target.clone(), column: Some(column), entry });
+        }
+    }
+    work.extend(tests.iter().map(|entry| TestWork { target: target.clone(), column: None, entry }));
+}

@@ -1,0 +1,619 @@
+//! Properties files (`schema.yml`): what they say of nodes, as typed patches.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::doc::Describer;
+use super::exposure::{ExposureEntry, read_exposure};
+use super::group::{GroupEntry, read_group};
+use super::macros::{MacroPatch, read_macro};
+use super::source::{SourceEntry, read_source};
+use super::unit_test::{UnitTestEntry, read_unit_test};
+use crate::diag::{Code, Diagnostic, Span, suggest};
+use crate::jinja::{Context, Engine};
+use crate::manifest::{ColumnInfo, ResourceType, merge, tree};
+use crate::project::{self, PackageFile};
+use crate::yaml::{self, Fields, Key, Mapping, Node, Yaml};
+
+/// Where an entry of a properties file stands.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub package: Arc<str>,
+    /// `models/staging/_staging.yml`
+    pub original_file_path: Arc<str>,
+    /// `staging/_staging.yml`
+    pub path: Arc<str>,
+    pub span: Span,
+}
+
+impl Place {
+    /// `pkg://models/staging/_staging.yml`
+    pub fn patch_path(&self) -> String {
+        format!("{}://{}", self.package, self.original_file_path)
+    }
+}
+
+/// One entry of `models`, `seeds`, `snapshots`, `analyses` or `data_tests`.
+#[derive(Debug)]
+pub struct NodePatch {
+    pub kind: ResourceType,
+    pub place: Place,
+    pub name: String,
+    pub description: String,
+    pub doc_blocks: Vec<String>,
+    pub config: Map<String, Value>,
+    pub unrendered_config: Map<String, Value>,
+    pub columns: Vec<ColumnPatch>,
+    pub tests: Vec<TestEntry>,
+    pub constraints: Vec<Value>,
+    pub quote_columns: Option<bool>,
+    pub latest_version: Option<Value>,
+    pub versions: Vec<VersionPatch>,
+    pub deprecation_date: Option<String>,
+    pub time_spine: Option<Value>,
+    /// Of a snapshot without SQL: `ref('orders')`.
+    pub relation: Option<(String, Span)>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ColumnPatch {
+    pub info: ColumnInfo,
+    pub tests: Vec<TestEntry>,
+}
+
+/// A generic test as written: a name, or a mapping.
+#[derive(Debug, Clone)]
+pub struct TestEntry {
+    pub node: Node,
+    pub span: Span,
+}
+
+/// One entry of `versions`.
+#[derive(Debug)]
+pub struct VersionPatch {
+    pub v: Value,
+    pub defined_in: Option<String>,
+    pub description: Option<(String, Vec<String>)>,
+    pub config: Map<String, Value>,
+    pub unrendered_config: Map<String, Value>,
+    pub constraints: Option<Vec<Value>>,
+    pub tests: Option<Vec<TestEntry>>,
+    pub columns: Option<VersionColumns>,
+    pub deprecation_date: Option<String>,
+    pub span: Span,
+}
+
+/// `columns` of a version: some of the model's, and its own.
+#[derive(Debug)]
+pub struct VersionColumns {
+    /// None: all.
+    pub include: Option<Vec<String>>,
+    pub exclude: Vec<String>,
+    pub own: Vec<ColumnPatch>,
+}
+
+/// What one properties file says.
+#[derive(Debug, Default)]
+pub struct Properties {
+    pub nodes: Vec<NodePatch>,
+    pub sources: Vec<SourceEntry>,
+    pub macros: Vec<MacroPatch>,
+    pub exposures: Vec<ExposureEntry>,
+    pub groups: Vec<GroupEntry>,
+    pub unit_tests: Vec<UnitTestEntry>,
+}
+
+impl Properties {
+    pub fn extend(&mut self, more: Self) {
+        self.nodes.extend(more.nodes);
+        self.sources.extend(more.sources);
+        self.macros.extend(more.macros);
+        self.exposures.extend(more.exposures);
+        self.groups.extend(more.groups);
+        self.unit_tests.extend(more.unit_tests);
+    }
+}
+
+/// Reads one file.
+pub struct Reader<'a> {
+    pub engine: &'a Engine,
+    pub describer: &'a Describer<'a>,
+    pub context: &'a Arc<Context>,
+    pub package: &'a Arc<str>,
+    pub file: &'a PackageFile,
+    pub original: Arc<str>,
+    pub relative: Arc<str>,
+    pub diags: Vec<Diagnostic>,
+}
+
+/// Keys of this version's gaps.
+const UNSUPPORTED: &[&str] = &["metrics", "semantic_models", "saved_queries", "functions"];
+
+const KEYS: &[&str] = &[
+    "models",
+    "seeds",
+    "snapshots",
+    "analyses",
+    "data_tests",
+    "sources",
+    "macros",
+    "exposures",
+    "groups",
+    "unit_tests",
+    "anchors",
+    "version",
+];
+
+impl Reader<'_> {
+    pub fn read(&mut self) -> Properties {
+        let mut found = Properties::default();
+        let root = match yaml::parse(&self.file.source, &mut self.diags) {
+            Ok(root) => root,
+            Err(error) => {
+                self.diags.push(*error);
+                return found;
+            }
+        };
+        let map = match root.value {
+            Yaml::Map(map) => map,
+            Yaml::Null => return found,
+            _ => {
+                let message = format!("expected a mapping of resources, found {}", root.kind());
+                let span = self.span(&root.range);
+                self.diags.push(Diagnostic::error(Code::InvalidValue, message).at(span, ""));
+                return found;
+            }
+        };
+        for (key, node) in map.entries {
+            self.section(&key, node, &mut found);
+        }
+        found
+    }
+
+    fn section(&mut self, key: &Key, node: Node, found: &mut Properties) {
+        match key.name.as_str() {
+            "version" | "anchors" => {}
+            "models" => self.nodes(ResourceType::Model, key, node, found),
+            "seeds" => self.nodes(ResourceType::Seed, key, node, found),
+            "snapshots" => self.nodes(ResourceType::Snapshot, key, node, found),
+            "analyses" => self.nodes(ResourceType::Analysis, key, node, found),
+            "data_tests" => self.nodes(ResourceType::Test, key, node, found),
+            "sources" => {
+                for entry in self.entries(key, node) {
+                    found.sources.extend(read_source(self, entry));
+                }
+            }
+            "macros" => {
+                for entry in self.entries(key, node) {
+                    found.macros.extend(read_macro(self, entry));
+                }
+            }
+            "exposures" => {
+                for entry in self.entries(key, node) {
+                    found.exposures.extend(read_exposure(self, entry));
+                }
+            }
+            "groups" => {
+                for entry in self.entries(key, node) {
+                    found.groups.extend(read_group(self, entry));
+                }
+            }
+            "unit_tests" => {
+                for entry in self.entries(key, node) {
+                    found.unit_tests.extend(read_unit_test(self, entry));
+                }
+            }
+            name if UNSUPPORTED.contains(&name) => self.unsupported(key, &format!("`{name}`")),
+            _ => self.unknown_section(key),
+        }
+    }
+
+    fn unknown_section(&mut self, key: &Key) {
+        let label = suggest::nearest(&key.name, KEYS.iter().chain(UNSUPPORTED).copied())
+            .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+        let message = format!("`{}` is not a known key of a properties file", key.name);
+        let span = self.span(&key.range);
+        self.diags.push(Diagnostic::warning(Code::UnknownKey, message).at(span, label));
+    }
+
+    pub fn unsupported(&mut self, key: &Key, what: &str) {
+        let span = self.span(&key.range);
+        let message = format!("{what} are not supported by this version and are left out");
+        self.diags.push(Diagnostic::warning(Code::NotSupported, message).at(span, "not read"));
+    }
+
+    /// The items of a section's list.
+    fn entries(&mut self, key: &Key, node: Node) -> Vec<Node> {
+        match node.value {
+            Yaml::Seq(items) => items,
+            Yaml::Null => Vec::new(),
+            _ => {
+                let message = format!("`{}` must be a list, found {}", key.name, node.kind());
+                let span = self.span(&node.range);
+                self.diags.push(Diagnostic::error(Code::InvalidValue, message).at(span, ""));
+                Vec::new()
+            }
+        }
+    }
+
+    fn nodes(&mut self, kind: ResourceType, key: &Key, node: Node, found: &mut Properties) {
+        for entry in self.entries(key, node) {
+            found.nodes.extend(self.node_patch(kind, entry));
+        }
+    }
+
+    /// Renders the Jinja of an entry, except what dbt renders later.
+    pub fn render(&mut self, entry: &mut Node) {
+        project::render::yaml(self.engine, &self.file.source, entry, self.context, &is_late, &mut self.diags);
+    }
+
+    /// Reads a mapping; keys that nobody asked for are warned of.
+    pub fn fields<T>(&mut self, node: Node, what: &str, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Option<T> {
+        self.open(node, what, read, |fields| fields.finish(Code::UnknownKey)).map(|(read, ())| read)
+    }
+
+    fn open<T, R>(
+        &mut self,
+        node: Node,
+        what: &str,
+        read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+        finish: impl FnOnce(Fields<'_>) -> R,
+    ) -> Option<(T, R)> {
+        let mut diags = Vec::new();
+        let outcome = Fields::new(node, &self.file.source, what, &mut diags).and_then(|mut fields| {
+            let read = read(&mut fields)?;
+            Some((read, finish(fields)))
+        });
+        self.diags.append(&mut diags);
+        outcome
+    }
+
+    pub fn span(&self, range: &Range<u32>) -> Span {
+        Span { file: self.file.source.clone(), range: range.clone() }
+    }
+
+    pub fn place(&self, range: &Range<u32>) -> Place {
+        Place {
+            package: self.package.clone(),
+            original_file_path: self.original.clone(),
+            path: self.relative.clone(),
+            span: self.span(range),
+        }
+    }
+
+    fn node_patch(&mut self, kind: ResourceType, mut entry: Node) -> Option<NodePatch> {
+        let unrendered_config = raw_config(&entry);
+        self.render(&mut entry);
+        let read = self.fields(entry, kind.as_str(), |fields| NodeFields::read(kind, fields))?;
+        let place = self.place(&read.name.1);
+        let (description, doc_blocks) = self.describe(read.description);
+        let mut config = self.config(kind, read.config);
+        self.add_legacy(&read.name.0, &mut config, read.legacy);
+        Some(NodePatch {
+            kind,
+            name: read.name.0,
+            description,
+            doc_blocks,
+            config,
+            unrendered_config,
+            columns: read.columns.into_iter().filter_map(|column| self.column(column)).collect(),
+            tests: self.tests(read.tests),
+            constraints: read.constraints.iter().map(Node::to_json).collect(),
+            quote_columns: read.quote_columns,
+            latest_version: read.latest_version.map(|node| node.to_json()),
+            versions: read.versions.into_iter().filter_map(|version| self.version(version)).collect(),
+            deprecation_date: read.deprecation_date,
+            time_spine: read.time_spine.map(|node| node.to_json()),
+            relation: read.relation.map(|(text, range)| (text, self.span(&range))),
+            place,
+        })
+    }
+
+    /// Top-level keys that moved under `config`.
+    fn add_legacy(&mut self, name: &str, config: &mut Map<String, Value>, legacy: Vec<(&'static str, Node)>) {
+        for (key, node) in legacy {
+            if config.contains_key(key) {
+                let message = format!("`{key}` of `{name}` is set twice: at the top and under `config`");
+                let span = self.span(&node.range);
+                self.diags.push(Diagnostic::error(Code::InvalidConfig, message).at(span, "remove this one"));
+            } else if !node.is_null() {
+                config.insert(key.to_owned(), node.to_json());
+            }
+        }
+    }
+
+    /// A description with its docs blocks filled in, and their ids.
+    pub fn describe(&mut self, node: Option<Node>) -> (String, Vec<String>) {
+        let Some(node) = node else { return Default::default() };
+        match self.describer.describe(&self.file.source, &node, self.package) {
+            Ok(described) => described,
+            Err(error) => {
+                self.diags.push(*error);
+                Default::default()
+            }
+        }
+    }
+
+    /// A `config:` mapping; misspelled keys are errors, keys of the user's own are kept.
+    pub fn config(&mut self, kind: ResourceType, node: Option<Node>) -> Map<String, Value> {
+        let Some(node) = node else { return Map::new() };
+        let map = match node.value {
+            Yaml::Map(map) => map,
+            Yaml::Null => return Map::new(),
+            _ => {
+                let message = format!("`config` must be a mapping, found {}", node.kind());
+                let span = self.span(&node.range);
+                self.diags.push(Diagnostic::error(Code::InvalidValue, message).at(span, ""));
+                return Map::new();
+            }
+        };
+        for (key, _) in &map {
+            if let Some(near) = merge::misspelled(kind, &key.name) {
+                let span = self.span(&key.range);
+                self.diags.push(tree::unknown_config(kind, &key.name, near, span));
+            }
+        }
+        map.to_json()
+    }
+
+    pub fn column(&mut self, column: Node) -> Option<ColumnPatch> {
+        // dbt lets columns carry keys of other tools; only near misses are worth a word.
+        let (read, rest) = self.open(column, "column", ColumnFields::read, |fields| fields.rest())?;
+        self.near_misses(&rest, "column", COLUMN_KEYS);
+        let (description, doc_blocks) = self.describe(read.description);
+        let (mut meta, mut tags) = (read.meta.unwrap_or_default().to_json(), read.tags);
+        if let Some(config) = &read.config {
+            if let Some(Yaml::Map(more)) = config.get("meta").map(|node| &node.value) {
+                meta.extend(more.to_json());
+            }
+            tags.extend(config.get("tags").map(texts_of).unwrap_or_default());
+        }
+        let info = ColumnInfo {
+            name: read.name,
+            description,
+            data_type: read.data_type,
+            quote: read.quote,
+            meta,
+            tags,
+            constraints: read.constraints.iter().map(Node::to_json).collect(),
+            granularity: read.granularity,
+            doc_blocks,
+        };
+        Some(ColumnPatch { info, tests: self.tests(read.tests) })
+    }
+
+    fn near_misses(&mut self, rest: &Mapping, what: &str, known: &[&str]) {
+        for (key, _) in rest {
+            if let Some(near) = suggest::nearest(&key.name, known.iter().copied()) {
+                let message = format!("`{}` is not a known key of a {what}", key.name);
+                let span = self.span(&key.range);
+                let label = format!("did you mean `{near}`?");
+                self.diags.push(Diagnostic::warning(Code::UnknownKey, message).at(span, label));
+            }
+        }
+    }
+
+    pub fn tests(&self, tests: Vec<Node>) -> Vec<TestEntry> {
+        tests.into_iter().map(|node| TestEntry { span: self.span(&node.range), node }).collect()
+    }
+
+    fn version(&mut self, version: Node) -> Option<VersionPatch> {
+        let unrendered_config = raw_config(&version);
+        let span = self.span(&version.range);
+        let read = self.fields(version, "version", VersionFields::read)?;
+        let mut config = self.config(ResourceType::Model, read.config);
+        self.add_legacy("version", &mut config, read.legacy);
+        Some(VersionPatch {
+            v: read.v,
+            defined_in: read.defined_in,
+            description: read.description.filter(|node| !node.is_null()).map(|node| self.describe(Some(node))),
+            config,
+            unrendered_config,
+            constraints: read.constraints.map(|list| list.iter().map(Node::to_json).collect()),
+            tests: read.tests.map(|tests| self.tests(tests)),
+            columns: read.columns.map(|columns| self.version_columns(columns)),
+            deprecation_date: read.deprecation_date,
+            span,
+        })
+    }
+
+    fn version_columns(&mut self, columns: Vec<Node>) -> VersionColumns {
+        let mut read = VersionColumns { include: Some(Vec::new()), exclude: Vec::new(), own: Vec::new() };
+        for column in columns {
+            match (column.get("include"), column.get("exclude")) {
+                (None, None) => read.own.extend(self.column(column)),
+                (include, exclude) => {
+                    read.exclude = exclude.map(texts_of).unwrap_or_default();
+                    let names = include.map(texts_of).unwrap_or_default();
+                    let all = include.is_none() || names.iter().any(|name| name == "all" || name == "*");
+                    read.include = (!all).then_some(names);
+                }
+            }
+        }
+        read
+    }
+}
+
+struct NodeFields {
+    name: (String, Range<u32>),
+    description: Option<Node>,
+    config: Option<Node>,
+    columns: Vec<Node>,
+    tests: Vec<Node>,
+    legacy: Vec<(&'static str, Node)>,
+    constraints: Vec<Node>,
+    quote_columns: Option<bool>,
+    latest_version: Option<Node>,
+    versions: Vec<Node>,
+    deprecation_date: Option<String>,
+    time_spine: Option<Node>,
+    relation: Option<(String, Range<u32>)>,
+}
+
+impl NodeFields {
+    fn read(kind: ResourceType, fields: &mut Fields<'_>) -> Option<Self> {
+        let model = kind == ResourceType::Model;
+        Some(Self {
+            name: required_name(fields)?,
+            description: fields.take("description"),
+            config: fields.take("config"),
+            columns: fields.list("columns"),
+            tests: take_tests(fields),
+            legacy: legacy_configs(fields),
+            constraints: if model { fields.list("constraints") } else { Vec::new() },
+            quote_columns: fields.bool("quote_columns"),
+            latest_version: if model { fields.take("latest_version").filter(|node| !node.is_null()) } else { None },
+            versions: if model { fields.list("versions") } else { Vec::new() },
+            deprecation_date: if model { fields.str("deprecation_date") } else { None },
+            time_spine: if model { fields.take("time_spine") } else { None },
+            relation: if kind == ResourceType::Snapshot { fields.spanned_str("relation") } else { None },
+        })
+    }
+}
+
+struct VersionFields {
+    v: Value,
+    defined_in: Option<String>,
+    description: Option<Node>,
+    config: Option<Node>,
+    constraints: Option<Vec<Node>>,
+    tests: Option<Vec<Node>>,
+    columns: Option<Vec<Node>>,
+    deprecation_date: Option<String>,
+    legacy: Vec<(&'static str, Node)>,
+}
+
+impl VersionFields {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let Some(v) = fields.take("v").filter(|node| !node.is_null()) else {
+            fields.required_str("v");
+            return None;
+        };
+        let has_tests = fields.has("data_tests") || fields.has("tests");
+        let tests = take_tests(fields);
+        Some(Self {
+            v: v.to_json(),
+            defined_in: fields.str("defined_in"),
+            description: fields.take("description"),
+            config: fields.take("config"),
+            constraints: fields.has("constraints").then(|| fields.list("constraints")),
+            tests: has_tests.then_some(tests),
+            columns: fields.has("columns").then(|| fields.list("columns")),
+            deprecation_date: fields.str("deprecation_date"),
+            legacy: legacy_configs(fields),
+        })
+    }
+}
+
+struct ColumnFields {
+    name: String,
+    description: Option<Node>,
+    data_type: Option<String>,
+    quote: Option<bool>,
+    tags: Vec<String>,
+    meta: Option<Mapping>,
+    config: Option<Mapping>,
+    constraints: Vec<Node>,
+    granularity: Option<String>,
+    tests: Vec<Node>,
+}
+
+impl ColumnFields {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            name: fields.required_str("name")?,
+            description: fields.take("description"),
+            data_type: fields.str("data_type"),
+            quote: fields.bool("quote"),
+            tags: fields.texts("tags").unwrap_or_default(),
+            meta: fields.map("meta"),
+            config: fields.map("config"),
+            constraints: fields.list("constraints"),
+            granularity: fields.str("granularity"),
+            tests: take_tests(fields),
+        })
+    }
+}
+
+const COLUMN_KEYS: &[&str] = &[
+    "name",
+    "description",
+    "data_type",
+    "quote",
+    "tags",
+    "meta",
+    "config",
+    "constraints",
+    "granularity",
+    "data_tests",
+    "tests",
+];
+
+/// A text or a list of texts.
+pub fn texts_of(node: &Node) -> Vec<String> {
+    match &node.value {
+        Yaml::Str(text) => vec![text.clone()],
+        Yaml::Seq(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// `name`, with its place; its absence is reported.
+pub fn required_name(fields: &mut Fields<'_>) -> Option<(String, Range<u32>)> {
+    match fields.spanned_str("name") {
+        Some(name) => Some(name),
+        None => {
+            fields.required_str("name");
+            None
+        }
+    }
+}
+
+/// `data_tests`, or its old name `tests`; both are an error.
+pub fn take_tests(fields: &mut Fields<'_>) -> Vec<Node> {
+    if fields.has("tests")
+        && let Some((key, _)) = fields.has("data_tests").then(|| fields.entry("data_tests")).flatten()
+    {
+        let span = fields.span(&key.range);
+        let message = "`tests` and `data_tests` are the same thing: only one of them can be given";
+        fields.report(Diagnostic::error(Code::InvalidConfig, message).at(span, "the second"));
+    }
+    let mut tests = fields.list("data_tests");
+    tests.extend(fields.list("tests"));
+    tests
+}
+
+fn legacy_configs(fields: &mut Fields<'_>) -> Vec<(&'static str, Node)> {
+    ["meta", "docs", "group", "contract", "access"]
+        .into_iter()
+        .filter_map(|key| fields.take(key).map(|node| (key, node)))
+        .collect()
+}
+
+/// `config` as written, before rendering.
+pub fn raw_config(entry: &Node) -> Map<String, Value> {
+    match entry.get("config").map(|node| &node.value) {
+        Some(Yaml::Map(map)) => map.to_json(),
+        _ => Map::new(),
+    }
+}
+
+/// What dbt renders later than the rest of a properties file.
+fn is_late(path: &[&str]) -> bool {
+    let late = |key: &&str| {
+        matches!(
+            *key,
+            "description"
+                | "tests"
+                | "data_tests"
+                | "loaded_at_query"
+                | "pre_hook"
+                | "post_hook"
+                | "pre-hook"
+                | "post-hook"
+        )
+    };
+    !path.contains(&"meta") && path.iter().any(late)
+}

@@ -1,0 +1,455 @@
+//! `sources:`.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use super::Setup;
+use super::properties::{ColumnPatch, Place, Reader, TestEntry, required_name, take_tests, texts_of};
+use crate::adapter::{Include, Relation};
+use crate::diag::{Code, Diagnostic, suggest};
+use crate::manifest::{Age, Config, Freshness, Period, ResourceType, Source, merge};
+use crate::yaml::{Fields, Mapping, Node, Yaml};
+
+/// A source with its tables, as written.
+#[derive(Debug)]
+pub struct SourceEntry {
+    pub place: Place,
+    pub name: String,
+    level: Level,
+    database: Option<String>,
+    schema: Option<String>,
+    unrendered_database: Option<String>,
+    unrendered_schema: Option<String>,
+    loader: String,
+    tables: Vec<TableEntry>,
+}
+
+/// A table of a source, as written.
+#[derive(Debug)]
+pub struct TableEntry {
+    pub place: Place,
+    pub name: String,
+    level: Level,
+    identifier: Option<String>,
+    external: Option<Value>,
+    pub columns: Vec<ColumnPatch>,
+    pub tests: Vec<TestEntry>,
+}
+
+/// What can be said of a source and of each of its tables.
+#[derive(Debug, Default)]
+struct Level {
+    description: String,
+    doc_blocks: Vec<String>,
+    config: Map<String, Value>,
+    unrendered_config: Map<String, Value>,
+    meta: Map<String, Value>,
+    tags: Vec<String>,
+    quoting: Map<String, Value>,
+    freshness: Given<RawFreshness>,
+    /// `freshness` under `config`.
+    config_freshness: Given<RawFreshness>,
+    loaded_at_field: Given<String>,
+    loaded_at_query: Option<String>,
+}
+
+/// YAML tells a key that is absent from one that is null.
+#[derive(Debug, Default, Clone, PartialEq)]
+enum Given<T> {
+    #[default]
+    Absent,
+    Null,
+    Set(T),
+}
+
+#[derive(Debug, Default, Clone, PartialEq)]
+struct RawFreshness {
+    warn_after: Given<Age>,
+    error_after: Given<Age>,
+    filter: Option<String>,
+}
+
+struct LevelFields {
+    description: Option<Node>,
+    config: Option<Node>,
+    meta: Option<Mapping>,
+    tags: Option<Vec<String>>,
+    quoting: Option<Mapping>,
+    freshness: Option<Node>,
+    loaded_at_field: Option<Node>,
+    loaded_at_query: Option<String>,
+}
+
+impl LevelFields {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            description: fields.take("description"),
+            config: fields.take("config"),
+            meta: fields.map("meta"),
+            tags: fields.texts("tags"),
+            quoting: fields.map("quoting"),
+            freshness: fields.take("freshness"),
+            loaded_at_field: fields.take("loaded_at_field"),
+            loaded_at_query: fields.str("loaded_at_query"),
+        }
+    }
+
+    fn finish(self, reader: &mut Reader<'_>, unrendered_config: Map<String, Value>) -> Level {
+        let (description, doc_blocks) = reader.describe(self.description);
+        let nested = |key: &str| self.config.as_ref().and_then(|config| config.get(key)).cloned();
+        let field = self.loaded_at_field.or_else(|| nested("loaded_at_field"));
+        let query = self.loaded_at_query.or_else(|| nested("loaded_at_query")?.as_str().map(str::to_owned));
+        let (mut meta, mut tags) = (self.meta.unwrap_or_default().to_json(), self.tags.unwrap_or_default());
+        if let Some(Yaml::Map(more)) = nested("meta").map(|node| node.value) {
+            meta.extend(more.to_json());
+        }
+        tags.extend(nested("tags").as_ref().map(texts_of).unwrap_or_default());
+        let config_freshness = freshness(reader, nested("freshness"));
+        let mut config = reader.config(ResourceType::Source, self.config);
+        for merged in ["meta", "tags", "freshness", "loaded_at_field", "loaded_at_query"] {
+            config.shift_remove(merged);
+        }
+        Level {
+            description,
+            doc_blocks,
+            config,
+            unrendered_config,
+            meta,
+            tags,
+            quoting: self.quoting.unwrap_or_default().to_json(),
+            freshness: freshness(reader, self.freshness),
+            config_freshness,
+            loaded_at_field: match field {
+                None => Given::Absent,
+                Some(node) => node.as_str().map_or(Given::Null, |field| Given::Set(field.to_owned())),
+            },
+            loaded_at_query: query,
+        }
+    }
+}
+
+pub fn read_source(reader: &mut Reader<'_>, mut entry: Node) -> Option<SourceEntry> {
+    let raw = |key: &str| entry.get(key).and_then(Node::as_str).map(str::to_owned);
+    let (unrendered_database, unrendered_schema) = (raw("database"), raw("schema"));
+    let unrendered_config = super::properties::raw_config(&entry);
+    let raw_tables: Vec<Map<String, Value>> = entry
+        .get("tables")
+        .and_then(Node::as_seq)
+        .map(|tables| tables.iter().map(super::properties::raw_config).collect())
+        .unwrap_or_default();
+    reader.render(&mut entry);
+    let (name, level, database, schema, loader, tables, overrides) = reader.fields(entry, "source", |fields| {
+        Some((
+            required_name(fields)?,
+            LevelFields::read(fields),
+            fields.str("database"),
+            fields.str("schema"),
+            fields.str("loader"),
+            fields.list("tables"),
+            fields.entry("overrides"),
+        ))
+    })?;
+    if let Some((key, _)) = overrides {
+        let span = reader.span(&key.range);
+        let message = "`overrides` of a source is deprecated by dbt and not supported";
+        reader.diags.push(
+            Diagnostic::error(Code::NotSupported, message)
+                .at(span, "")
+                .help("configure the package's source under `sources:` of dbt_project.yml"),
+        );
+    }
+    let place = reader.place(&name.1);
+    let tables = tables
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, table)| read_table(reader, table, raw_tables.get(index).cloned().unwrap_or_default()))
+        .collect();
+    let level = level.finish(reader, unrendered_config);
+    check_loaded_at(reader, &level, &place);
+    Some(SourceEntry {
+        place,
+        name: name.0,
+        level,
+        database,
+        schema,
+        unrendered_database,
+        unrendered_schema,
+        loader: loader.unwrap_or_default(),
+        tables,
+    })
+}
+
+fn read_table(reader: &mut Reader<'_>, table: Node, unrendered_config: Map<String, Value>) -> Option<TableEntry> {
+    let (name, level, identifier, external, columns, tests) = reader.fields(table, "source table", |fields| {
+        Some((
+            required_name(fields)?,
+            LevelFields::read(fields),
+            fields.str("identifier"),
+            fields.take("external"),
+            fields.list("columns"),
+            take_tests(fields),
+        ))
+    })?;
+    let place = reader.place(&name.1);
+    let level = level.finish(reader, unrendered_config);
+    check_loaded_at(reader, &level, &place);
+    Some(TableEntry {
+        place,
+        name: name.0,
+        level,
+        identifier,
+        external: external.filter(|node| !node.is_null()).map(|node| node.to_json()),
+        columns: columns.into_iter().filter_map(|column| reader.column(column)).collect(),
+        tests: reader.tests(tests),
+    })
+}
+
+fn check_loaded_at(reader: &mut Reader<'_>, level: &Level, place: &Place) {
+    if matches!(level.loaded_at_field, Given::Set(_)) && level.loaded_at_query.is_some() {
+        let message = "`loaded_at_field` and `loaded_at_query` exclude each other";
+        reader.diags.push(Diagnostic::error(Code::InvalidConfig, message).at(place.span.clone(), "has both"));
+    }
+}
+
+fn freshness(reader: &mut Reader<'_>, node: Option<Node>) -> Given<RawFreshness> {
+    let Some(node) = node else { return Given::Absent };
+    if node.is_null() {
+        return Given::Null;
+    }
+    let read = reader.fields(node, "freshness", |fields| {
+        Some((fields.take("warn_after"), fields.take("error_after"), fields.str("filter")))
+    });
+    let Some((warn, error, filter)) = read else { return Given::Absent };
+    Given::Set(RawFreshness { warn_after: age(reader, warn), error_after: age(reader, error), filter })
+}
+
+fn age(reader: &mut Reader<'_>, node: Option<Node>) -> Given<Age> {
+    let Some(node) = node else { return Given::Absent };
+    if node.is_null() {
+        return Given::Null;
+    }
+    let read =
+        reader.fields(node, "freshness threshold", |fields| Some((fields.int("count"), fields.spanned_str("period"))));
+    match read {
+        Some((Some(count), Some((text, range)))) => match (u64::try_from(count), period(reader, &text, &range)) {
+            (Ok(count), Some(period)) => Given::Set(Age { count, period }),
+            _ => Given::Absent,
+        },
+        _ => Given::Absent,
+    }
+}
+
+fn period(reader: &mut Reader<'_>, text: &str, range: &Range<u32>) -> Option<Period> {
+    let all = [Period::Minute, Period::Hour, Period::Day];
+    let found = all.into_iter().find(|period| period.as_str() == text);
+    if found.is_none() {
+        let names = all.map(Period::as_str);
+        let label = suggest::nearest(text, names)
+            .map_or_else(|| "one of minute, hour, day".to_owned(), |near| format!("did you mean `{near}`?"));
+        let span = reader.span(range);
+        let message = format!("`{text}` is no period of freshness");
+        reader.diags.push(Diagnostic::error(Code::InvalidValue, message).at(span, label));
+    }
+    found
+}
+
+impl RawFreshness {
+    /// Lays an inner level over an outer one.
+    fn merged(&self, inner: &Self) -> Self {
+        let threshold = |outer: &Given<Age>, inner: &Given<Age>| match inner {
+            Given::Absent => outer.clone(),
+            Given::Null => Given::Null,
+            Given::Set(age) => Given::Set(age.clone()),
+        };
+        Self {
+            warn_after: threshold(&self.warn_after, &inner.warn_after),
+            error_after: threshold(&self.error_after, &inner.error_after),
+            filter: inner.filter.clone().or_else(|| self.filter.clone()),
+        }
+    }
+
+    fn finish(self) -> Option<Freshness> {
+        let age = |given| match given {
+            Given::Set(age) => Some(age),
+            Given::Absent | Given::Null => None,
+        };
+        let made =
+            Freshness { warn_after: age(self.warn_after), error_after: age(self.error_after), filter: self.filter };
+        (made.warn_after.is_some() || made.error_after.is_some()).then_some(made)
+    }
+}
+
+/// Levels from outer to inner; `null` switches off what the outer ones said.
+fn merged_freshness<'a>(levels: impl IntoIterator<Item = &'a Given<RawFreshness>>) -> Given<RawFreshness> {
+    levels.into_iter().fold(Given::Absent, |outer, inner| match (outer, inner) {
+        (outer, Given::Absent) => outer,
+        (_, Given::Null) => Given::Null,
+        (Given::Set(outer), Given::Set(inner)) => Given::Set(outer.merged(inner)),
+        (_, Given::Set(inner)) => Given::Set(inner.clone()),
+    })
+}
+
+/// A built table with what is left to do: its tests.
+pub struct BuiltSource {
+    pub place: Place,
+    pub source: Source,
+    pub columns: Vec<ColumnPatch>,
+    pub tests: Vec<TestEntry>,
+}
+
+impl SourceEntry {
+    pub fn build(self, setup: &Setup<'_>) -> Vec<BuiltSource> {
+        let Self { place, name, level, database, schema, unrendered_database, unrendered_schema, loader, tables } =
+            self;
+        let outer = Outer { place, name, level, database, schema, unrendered_database, unrendered_schema, loader };
+        tables.into_iter().map(|table| outer.table(setup, table)).collect()
+    }
+}
+
+/// The source of a table.
+struct Outer {
+    place: Place,
+    name: String,
+    level: Level,
+    database: Option<String>,
+    schema: Option<String>,
+    unrendered_database: Option<String>,
+    unrendered_schema: Option<String>,
+    loader: String,
+}
+
+impl Outer {
+    fn table(&self, setup: &Setup<'_>, table: TableEntry) -> BuiltSource {
+        let package = &self.place.package;
+        let mut fqn = super::fqn_of(package, &self.place.path);
+        fqn.extend([self.name.clone(), table.name.clone()]);
+        let config = self.config(setup, &table, &fqn);
+        let mut quoting = Map::new();
+        for key in ["database", "schema", "identifier", "column"] {
+            let value = table.level.quoting.get(key).or_else(|| self.level.quoting.get(key));
+            quoting.insert(key.to_owned(), value.cloned().unwrap_or_default());
+        }
+        let relation = Relation {
+            database: self.database.clone().or_else(|| setup.dialect.database.clone()),
+            schema: Some(self.schema.clone().unwrap_or_else(|| self.name.clone())),
+            identifier: Some(table.identifier.clone().unwrap_or_else(|| table.name.clone())),
+            // The project's own `quoting` is not for sources.
+            quote: overlay(Include::ALL, &quoting),
+            ..setup.dialect.unnamed()
+        };
+        let text = |key: &str| config.str(key).map(str::to_owned);
+        let source = Source {
+            unique_id: format!("source.{package}.{}.{}", self.name, table.name).into(),
+            source_name: self.name.clone(),
+            package: Arc::clone(package),
+            path: table.place.original_file_path.to_string(),
+            original_file_path: table.place.original_file_path.to_string(),
+            fqn,
+            relation_name: relation.render(),
+            database: relation.database,
+            schema: relation.schema.unwrap_or_default(),
+            identifier: relation.identifier.unwrap_or_default(),
+            loader: self.loader.clone(),
+            description: table.level.description,
+            source_description: self.level.description.clone(),
+            doc_blocks: table.level.doc_blocks,
+            source_meta: self.level.meta.clone(),
+            unrendered_config: self.unrendered(&table.level.unrendered_config),
+            unrendered_database: self.unrendered_database.clone(),
+            unrendered_schema: self.unrendered_schema.clone(),
+            columns: columns(&table.columns),
+            quoting,
+            loaded_at_field: text("loaded_at_field"),
+            loaded_at_query: text("loaded_at_query"),
+            freshness: config.get("freshness").and_then(read_freshness),
+            external: table.external,
+            tags: config.tags().into_iter().map(str::to_owned).collect(),
+            meta: config.meta().cloned().unwrap_or_default(),
+            created_at: setup.now,
+            span: Some(table.place.span.clone()),
+            name: table.name,
+            config,
+        };
+        BuiltSource { place: table.place, source, columns: table.columns, tests: table.tests }
+    }
+
+    fn unrendered(&self, table: &Map<String, Value>) -> Map<String, Value> {
+        let mut values = self.level.unrendered_config.clone();
+        merge::replace(&mut values, table);
+        values
+    }
+
+    fn config(&self, setup: &Setup<'_>, table: &TableEntry, fqn: &[String]) -> Config {
+        let package = &self.place.package;
+        let mut values = setup.trees.own(package, ResourceType::Source, fqn);
+        let (outer, inner) = (&self.level, &table.level);
+        let mut said = outer.config.clone();
+        said.extend(inner.config.clone());
+        let levels = [&outer.freshness, &outer.config_freshness, &inner.freshness, &inner.config_freshness];
+        match merged_freshness(levels) {
+            Given::Absent => {}
+            Given::Null => {
+                said.insert("freshness".into(), Value::Null);
+            }
+            Given::Set(freshness) => {
+                said.insert("freshness".into(), serde_json::json!(freshness.finish()));
+            }
+        }
+        let field = match (&inner.loaded_at_field, &outer.loaded_at_field) {
+            (Given::Set(field), _) | (Given::Absent, Given::Set(field)) => Some(field.clone()),
+            _ => None,
+        };
+        let inherited = || outer.loaded_at_query.clone().filter(|_| inner.loaded_at_field == Given::Absent);
+        let query = inner.loaded_at_query.clone().or_else(inherited);
+        // The table's own query takes the place of the source's field.
+        let field = field.filter(|_| inner.loaded_at_query.is_none());
+        for (key, value) in [("loaded_at_field", field), ("loaded_at_query", query)] {
+            if let Some(value) = value {
+                said.insert(key.into(), Value::String(value));
+            }
+        }
+        let mut meta = outer.meta.clone();
+        meta.extend(inner.meta.clone());
+        if !meta.is_empty() {
+            said.insert("meta".into(), Value::Object(meta));
+        }
+        let mut tags: Vec<&String> = outer.tags.iter().chain(&inner.tags).collect();
+        tags.sort();
+        tags.dedup();
+        if !tags.is_empty() {
+            said.insert("tags".into(), tags.into_iter().cloned().collect::<Vec<_>>().into());
+        }
+        merge::merge(&mut values, &said);
+        setup.trees.root_over(package, ResourceType::Source, fqn, &mut values);
+        Config { resource: ResourceType::Source, values }
+    }
+}
+
+/// Quote flags with those of a `quoting` mapping laid over them.
+pub fn overlay(mut flags: Include, quoting: &Map<String, Value>) -> Include {
+    let flag = |key: &str| quoting.get(key).and_then(Value::as_bool);
+    flags.database = flag("database").unwrap_or(flags.database);
+    flags.schema = flag("schema").unwrap_or(flags.schema);
+    flags.identifier = flag("identifier").unwrap_or(flags.identifier);
+    flags
+}
+
+pub fn columns(patches: &[ColumnPatch]) -> IndexMap<String, crate::manifest::ColumnInfo> {
+    patches.iter().map(|column| (column.info.name.clone(), column.info.clone())).collect()
+}
+
+/// `freshness` of a config, which may come from dbt_project.yml.
+fn read_freshness(value: &Value) -> Option<Freshness> {
+    let age = |key: &str| {
+        let age = value.get(key)?;
+        let period = age.get("period")?.as_str()?;
+        let period = [Period::Minute, Period::Hour, Period::Day].into_iter().find(|known| known.as_str() == period)?;
+        Some(Age { count: age.get("count")?.as_u64()?, period })
+    };
+    let filter = value.get("filter").and_then(Value::as_str).map(str::to_owned);
+    let made = Freshness { warn_after: age("warn_after"), error_after: age("error_after"), filter };
+    (made.warn_after.is_some() || made.error_after.is_some()).then_some(made)
+}

@@ -1,0 +1,183 @@
+//! The config trees of dbt_project.yml: package → folder → file.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Map, Value};
+
+use super::{ResourceType, merge};
+use crate::diag::{Code, Diagnostic, SourceFile, Span};
+use crate::project::{PackageConfig, Project};
+use crate::yaml::{Key, Mapping, Node, Yaml};
+
+/// One level of a tree: what it sets, and the levels below it.
+#[derive(Debug, Default)]
+struct Level {
+    values: Map<String, Value>,
+    children: HashMap<String, Level>,
+    /// The key of this level in the file.
+    span: Option<Span>,
+    path: String,
+    /// Some resource lies below it.
+    reached: AtomicBool,
+}
+
+/// The trees of one package.
+#[derive(Debug, Default)]
+struct Trees {
+    by_type: HashMap<ResourceType, Level>,
+}
+
+/// The trees of all packages.
+#[derive(Debug)]
+pub struct ConfigTrees {
+    root: Arc<str>,
+    packages: HashMap<Arc<str>, Trees>,
+}
+
+impl ConfigTrees {
+    /// Reads the trees; misspelled keys are reported.
+    pub fn new(project: &Project, diags: &mut Vec<Diagnostic>) -> Self {
+        let packages =
+            project.packages.iter().map(|package| (package.name.clone(), Trees::new(&package.config, diags))).collect();
+        Self { root: project.name.clone(), packages }
+    }
+
+    /// What the package's own tree says of a resource, outer to inner.
+    pub fn own(&self, package: &str, resource: ResourceType, fqn: &[String]) -> Map<String, Value> {
+        let mut values = Map::new();
+        self.apply(package, resource, fqn, &mut values);
+        values
+    }
+
+    /// The root project has the last word on resources of other packages.
+    pub fn root_over(&self, package: &str, resource: ResourceType, fqn: &[String], values: &mut Map<String, Value>) {
+        if *package != *self.root {
+            self.apply(&self.root, resource, fqn, values);
+        }
+    }
+
+    fn apply(&self, package: &str, resource: ResourceType, fqn: &[String], values: &mut Map<String, Value>) {
+        let Some(mut level) = self.packages.get(package).and_then(|trees| trees.by_type.get(&tree_of(resource))) else {
+            return;
+        };
+        merge::merge(values, &level.values);
+        for part in fqn {
+            let Some(child) = level.children.get(part) else { break };
+            child.reached.store(true, Ordering::Relaxed);
+            merge::merge(values, &child.values);
+            level = child;
+        }
+    }
+
+    /// Warnings for paths of the root project's trees that no resource lies below.
+    pub fn unused(&self) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        if let Some(trees) = self.packages.get(&self.root) {
+            for level in trees.by_type.values() {
+                level.unused(&mut found);
+            }
+        }
+        found.sort_by_key(|(span, _)| span.range.start);
+        found.into_iter().map(|(_, diagnostic)| diagnostic).collect()
+    }
+}
+
+/// Operations and the like are configured as models, as in dbt.
+fn tree_of(resource: ResourceType) -> ResourceType {
+    match resource {
+        ResourceType::Seed
+        | ResourceType::Snapshot
+        | ResourceType::Source
+        | ResourceType::Test
+        | ResourceType::Exposure
+        | ResourceType::UnitTest => resource,
+        _ => ResourceType::Model,
+    }
+}
+
+impl Trees {
+    fn new(config: &PackageConfig, diags: &mut Vec<Diagnostic>) -> Self {
+        let trees = &config.trees;
+        let of_types = [
+            (ResourceType::Model, "models", &trees.models),
+            (ResourceType::Seed, "seeds", &trees.seeds),
+            (ResourceType::Snapshot, "snapshots", &trees.snapshots),
+            (ResourceType::Source, "sources", &trees.sources),
+            (ResourceType::Test, "data_tests", &trees.data_tests),
+            (ResourceType::UnitTest, "unit_tests", &trees.unit_tests),
+            (ResourceType::Exposure, "exposures", &trees.exposures),
+        ];
+        let mut by_type = HashMap::new();
+        for (resource, name, tree) in of_types {
+            if let Some(Node { value: Yaml::Map(map), .. }) = tree {
+                let mut reader = Reader { file: &config.file, resource, diags };
+                by_type.insert(resource, reader.level(map, None, name));
+            }
+        }
+        Self { by_type }
+    }
+}
+
+struct Reader<'a> {
+    file: &'a Arc<SourceFile>,
+    resource: ResourceType,
+    diags: &'a mut Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn level(&mut self, map: &Mapping, key: Option<&Key>, path: &str) -> Level {
+        let mut level = Level {
+            span: key.map(|key| Span { file: self.file.clone(), range: key.range.clone() }),
+            path: path.to_owned(),
+            ..Level::default()
+        };
+        for (key, node) in map {
+            match (key.name.strip_prefix('+'), &node.value) {
+                (None, Yaml::Map(child)) => {
+                    let path = format!("{path}.{}", key.name);
+                    level.children.insert(key.name.clone(), self.level(child, Some(key), &path));
+                }
+                (plus, _) => {
+                    let name = plus.unwrap_or(&key.name).trim();
+                    self.check(name, key);
+                    level.values.insert(name.to_owned(), node.to_json());
+                }
+            }
+        }
+        level
+    }
+
+    fn check(&mut self, name: &str, key: &Key) {
+        if let Some(near) = merge::misspelled(self.resource, name) {
+            let span = Span { file: self.file.clone(), range: key.range.clone() };
+            self.diags.push(unknown_config(self.resource, name, near, span));
+        }
+    }
+}
+
+/// `materialised` is not a known config of a model; did you mean `materialized`?
+pub fn unknown_config(resource: ResourceType, name: &str, near: &str, span: Span) -> Diagnostic {
+    let article = if matches!(resource, ResourceType::Analysis | ResourceType::Exposure) { "an" } else { "a" };
+    let what = resource.as_str().replace('_', " ");
+    Diagnostic::error(Code::UnknownConfig, format!("`{name}` is not a known config of {article} {what}"))
+        .at(span, format!("did you mean `{near}`?"))
+        .note("keys of your own belong under `meta:`")
+}
+
+impl Level {
+    /// Only the outermost unused level is reported, as all below it are unused as well.
+    fn unused(&self, found: &mut Vec<(Span, Diagnostic)>) {
+        for child in self.children.values() {
+            if child.reached.load(Ordering::Relaxed) {
+                child.unused(found);
+            } else if let Some(span) = &child.span {
+                let message = format!("the configuration path `{}` applies to no resource", child.path);
+                let diagnostic = Diagnostic::warning(Code::UnusedConfig, message)
+                    .at(span.clone(), "no resource of this project lies below it");
+                found.push((span.clone(), diagnostic));
+            }
+        }
+    }
+}
