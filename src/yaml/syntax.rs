@@ -16,6 +16,9 @@ pub(super) fn explain(file: &Arc<SourceFile>, offset: usize, info: &str) -> Diag
     if let Some(jinja) = unquoted_jinja(file, line) {
         return jinja;
     }
+    if info.contains("simple key expect") {
+        return missing_colon(file, line);
+    }
     let point = point_at(file, offset);
     let (message, label, help) = words(info);
     let diagnostic = Diagnostic::error(Code::YamlSyntax, message).at(point, label);
@@ -56,6 +59,18 @@ fn tab_indentation(file: &Arc<SourceFile>, line: usize) -> Option<Diagnostic> {
             .at(Span::new(file, start + tab..start + indent), "tab")
             .help("YAML allows blanks only: replace each tab by two blanks"),
     )
+}
+
+/// The scanner notices a key without `:` at the next key.
+fn missing_colon(file: &Arc<SourceFile>, line: usize) -> Diagnostic {
+    let is_culprit = |line: &usize| {
+        let text = file.line(*line).trim();
+        !text.is_empty() && !text.starts_with('#') && !text.contains(':')
+    };
+    let line = (1..=line).rev().find(is_culprit).unwrap_or(line);
+    Diagnostic::error(Code::YamlSyntax, "a `:` is missing")
+        .at(Span::line(file, line), "this line is not `key: value`")
+        .help("add the `:`, or check the indentation")
 }
 
 fn colon_in_value(file: &Arc<SourceFile>, offset: usize, line: usize) -> Diagnostic {
@@ -117,26 +132,10 @@ fn words(info: &str) -> (String, &'static str, &'static str) {
             "put the `-` on a line of its own below its key",
         ),
         ("mapping keys are not allowed", "a key stands where none can be", "", "check the indentation"),
-        (
-            "simple key expect",
-            "a `:` is missing",
-            "this line is not `key: value`",
-            "add the `:`, or check the indentation",
-        ),
-        (
-            "could not find expected ':'",
-            "a `:` is missing",
-            "this line is not `key: value`",
-            "add the `:`, or check the indentation",
-        ),
+        ("illegal placement of ':'", "a list in `[…]` is not closed", "expected `,` or `]` before this", ""),
         ("expected ',' or ']'", "a list in `[…]` is not closed", "expected `,` or `]` before this", ""),
         ("expected ',' or '}'", "a mapping in `{…}` is not closed", "expected `,` or `}` before this", ""),
-        (
-            "found unexpected end of stream",
-            "a quoted text is never closed",
-            "the file ends here",
-            "add the closing quote",
-        ),
+        ("found unexpected end of stream", "a quoted text is never closed", "it starts here", "add the closing quote"),
         (
             "invalid trailing content",
             "text follows the closing quote",
