@@ -51,6 +51,7 @@ servers: ## start MariaDB and MySQL, unless HEADWATER_TEST_MARIADB and HEADWATER
 	else mysql="$$(tests/servers.sh start mysql 2> >(tee target/mysql.log >&2))" || mysql=none; fi; \
 	printf 'HEADWATER_TEST_MARIADB="%s"\nHEADWATER_TEST_MYSQL=%s\n' "$$mariadb" \
 	  "$$([ "$$mysql" = none ] && echo none || printf '"%s"' "$$mysql")" > $(SERVERS)
+	@cat $(SERVERS)
 
 stop-servers: ## stop the servers that `make servers` started
 	tests/servers.sh stop mariadb
@@ -87,8 +88,8 @@ lint-python: $(VENV)/tools ## ruff, mypy, and the stubs against the module that 
 	$(BIN)/python -m mypy.stubtest headwater --ignore-missing-stub
 
 bench: install-ci servers ## speed and memory, as ratios to the databases' own times
-	@$(WITH_SERVERS) $(BIN)/python benches/parse.py
-	@$(WITH_SERVERS) $(BIN)/python benches/run.py
+	@$(WITH_SERVERS) $(BIN)/python benches/parse.py --command $(BIN)/headwater
+	@$(WITH_SERVERS) PATH="$(BIN):$$PATH" $(BIN)/python benches/warehouse.py --mysql "unix:$${HEADWATER_TEST_MARIADB##*socket=}"
 
 $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
     from headwater._core import Table
 
-_DTYPES = {bool: "bool", int: "int64", float: "float64"}
-_NULLABLE_DTYPES = {bool: "boolean", int: "Int64", float: "float64"}
+_DTYPES: dict[type | None, str] = {bool: "bool", int: "int64", float: "float64"}
+_NULLABLE_DTYPES: dict[type | None, str] = {bool: "boolean", int: "Int64", float: "float64"}
 
 
 def to_pandas(table: Table) -> pandas.DataFrame:
-    """Copy a table into a frame. Decimals stay exact (``object``), integers and booleans with nulls stay what they are."""
+    """Copy a table into a frame. Decimals stay exact (``object``); integers and booleans may hold nulls."""
     import pandas
 
     columns = [_series(pandas, table.column(index)) for index in range(len(table.columns))]

@@ -17,8 +17,8 @@ class Project:
 
     Each command reads the project's files anew, so edits between two calls count. Commands return their results, failed
     nodes among them; problems that stop the command (a broken reference, no connection) are raised as
-    :class:`~headwater.HeadwaterError`. Ctrl-C and the notebook's stop button cancel the running statements on the server
-    and raise :class:`~headwater.Cancelled`. Projects work side by side in threads.
+    :class:`~headwater.HeadwaterError`. Ctrl-C and the notebook's stop button cancel the running statements on the
+    server and raise :class:`~headwater.Cancelled`. Projects work side by side in threads.
 
     Every flag of the command line can be given to a command by name: ``project.build(store_failures=True)``.
     """
@@ -84,7 +84,9 @@ class Project:
         self, select: Selection | None = None, exclude: Selection | None = None, **options: Any
     ) -> RunResults:
         """How old the sources are."""
-        return cast(RunResults, self._invoke(["source", "freshness"], {"select": select, "exclude": exclude, **options}))
+        return cast(
+            RunResults, self._invoke(["source", "freshness"], {"select": select, "exclude": exclude, **options})
+        )
 
     def run_operation(self, macro: str, args: Mapping[str, Any] | None = None, **options: Any) -> RunResults:
         """Run a macro by itself."""

@@ -1,4 +1,4 @@
-"""What Jinja's ``modules.pytz`` is where the package pytz is not installed: the calls that projects make, on zoneinfo."""
+"""Jinja's ``modules.pytz`` where the package pytz is not installed: the calls that projects make, on zoneinfo."""
 
 from __future__ import annotations
 

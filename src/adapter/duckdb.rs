@@ -1,14 +1,24 @@
 //! DuckDB's dialect over a driver that is handed in (`src/py/duckdb.rs`).
 
-use std::sync::Arc;
+mod catalog;
+mod credentials;
+mod error;
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
+use self::credentials::Credentials;
+pub use self::error::error_from_message;
 use super::{
-    Adapter, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Include, Relation,
-    SchemaName, Swap, Upsert,
+    Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Include,
+    Relation, SchemaName, Swap, Upsert,
 };
 use crate::diag;
+
+/// What is assumed until the driver has told its version.
+const OLDEST_VERSION: &str = "1.4.0";
 
 /// Opens sessions on DuckDB databases. All sessions of one `path` share one database handle, so that they see each other's
 /// tables and the file is opened once per process.
@@ -22,27 +32,81 @@ pub trait DuckDbDriver: Send + Sync {
 
 /// A DuckDB database.
 pub struct DuckDbAdapter {
+    credentials: Credentials,
     driver: Arc<dyn DuckDbDriver>,
+    version: OnceLock<String>,
 }
 
 impl DuckDbAdapter {
-    /// Reads the target's entries; opens no connection.
-    pub fn new(_credentials: &Map<String, Value>, driver: Arc<dyn DuckDbDriver>) -> diag::Result<Self> {
-        Ok(Self { driver })
+    /// Reads the target's entries; opens no connection. A relative `path` starts at `directory`.
+    pub fn new(
+        credentials: &Map<String, Value>,
+        directory: &Path,
+        driver: Arc<dyn DuckDbDriver>,
+    ) -> diag::Result<Self> {
+        Ok(Self { credentials: Credentials::new(credentials, directory)?, driver, version: OnceLock::new() })
     }
 }
 
-/// The error that DuckDB meant by a message: its class is the message's prefix (`Catalog Error:`).
-pub fn error_from_message(message: &str) -> DbError {
-    DbError::new(DbErrorKind::Other, message)
+/// A cell as a literal.
+pub(super) fn literal(cell: &Cell) -> String {
+    match cell {
+        Cell::Null => "null".to_owned(),
+        Cell::Bool(value) => value.to_string(),
+        Cell::Int(value) => value.to_string(),
+        Cell::UInt(value) => value.to_string(),
+        Cell::Float(value) if !value.is_finite() => format!("'{value}'::double"),
+        // The exponent makes it a double: a plain `0.1` would be a decimal.
+        Cell::Float(value) => format!("{value:e}"),
+        Cell::Decimal(text) => text.clone(),
+        Cell::Text(text) => quoted(text),
+        Cell::Bytes(bytes) => {
+            let escaped: String = bytes.iter().map(|byte| format!("\\x{byte:02X}")).collect();
+            format!("'{escaped}'::blob")
+        }
+        Cell::Date(text) => format!("date {}", quoted(text)),
+        Cell::Datetime(text) => format!("timestamp {}", quoted(text)),
+        Cell::Time(text) => format!("time {}", quoted(text)),
+    }
 }
 
-pub(super) fn literal(_cell: &Cell) -> String {
-    String::new()
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
-pub(super) fn seed_type(_column: ColumnType) -> &'static str {
-    "varchar"
+/// The column type of a seed's values.
+pub(super) fn seed_type(column: ColumnType) -> &'static str {
+    match column {
+        ColumnType::Bool => "boolean",
+        ColumnType::Null | ColumnType::Int => "integer",
+        ColumnType::UInt => "ubigint",
+        ColumnType::Decimal(precision, 0) if precision <= 18 => "bigint",
+        ColumnType::Decimal(_, 0) => "hugeint",
+        ColumnType::Decimal(..) | ColumnType::Float => "double",
+        ColumnType::Text => "varchar",
+        ColumnType::Bytes => "blob",
+        ColumnType::Date => "date",
+        ColumnType::Datetime => "timestamp",
+        ColumnType::Time => "time",
+    }
+}
+
+/// What a version of DuckDB can do.
+fn capabilities(version: &str) -> Capabilities {
+    let mut numbers = version.trim_start_matches('v').split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    Capabilities {
+        product: "DuckDB".to_owned(),
+        version: version.to_owned(),
+        swap: Swap::Transaction,
+        upsert: if (next(), next()) >= (1, 4) { Upsert::Merge } else { Upsert::None },
+        transactional_ddl: true,
+        create_or_replace_table: true,
+        add_index_if_not_exists: false,
+        md5: true,
+        except_intersect: true,
+        returning: true,
+    }
 }
 
 impl Adapter for DuckDbAdapter {
@@ -51,22 +115,21 @@ impl Adapter for DuckDbAdapter {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            product: "DuckDB".to_owned(),
-            version: String::new(),
-            swap: Swap::Transaction,
-            upsert: Upsert::Merge,
-            transactional_ddl: true,
-            create_or_replace_table: true,
-            add_index_if_not_exists: false,
-            md5: true,
-            except_intersect: true,
-            returning: true,
-        }
+        capabilities(self.version.get().map_or(OLDEST_VERSION, String::as_str))
     }
 
     fn connect(&self, _name: &str) -> DbResult<Box<dyn Connection>> {
-        self.driver.open(":memory:", false, &Map::new())
+        let Credentials { path, read_only, settings, extensions, .. } = &self.credentials;
+        if self.version.get().is_none() {
+            // Another thread may have been first; both asked the same module.
+            let _ = self.version.set(self.driver.version()?);
+        }
+        let mut connection = self.driver.open(path, *read_only, settings)?;
+        for extension in extensions {
+            connection.execute(&extension.install(), false)?;
+            connection.execute(&format!("load {}", quoted(&extension.name)), false)?;
+        }
+        Ok(connection)
     }
 
     fn quote_char(&self) -> char {
@@ -82,27 +145,27 @@ impl Adapter for DuckDbAdapter {
     }
 
     fn visible_credentials(&self) -> Map<String, Value> {
-        Map::new()
+        self.credentials.visible()
     }
 
     fn database(&self) -> Option<String> {
-        None
+        Some(self.credentials.database.clone())
     }
 
     fn schema(&self) -> String {
-        String::new()
+        self.credentials.schema.clone()
     }
 
-    fn list_relations(&self, _: &mut dyn Connection, _: &[SchemaName]) -> DbResult<Vec<Relation>> {
-        Ok(Vec::new())
+    fn list_relations(&self, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Relation>> {
+        catalog::list_relations(connection, schemas, &self.credentials.database)
     }
 
-    fn list_schemas(&self, _: &mut dyn Connection, _: Option<&str>) -> DbResult<Vec<String>> {
-        Ok(Vec::new())
+    fn list_schemas(&self, connection: &mut dyn Connection, database: Option<&str>) -> DbResult<Vec<String>> {
+        catalog::list_schemas(connection, database.unwrap_or(&self.credentials.database))
     }
 
-    fn columns(&self, _: &mut dyn Connection, _: &Relation) -> DbResult<Vec<Column>> {
-        Ok(Vec::new())
+    fn columns(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<Column>> {
+        catalog::columns(connection, relation)
     }
 
     fn literal(&self, cell: &Cell) -> String {
@@ -113,8 +176,8 @@ impl Adapter for DuckDbAdapter {
         seed_type(column)
     }
 
-    fn binding(&self) -> super::Binding {
-        super::Binding::Question
+    fn binding(&self) -> Binding {
+        Binding::Question
     }
 
     fn case_insensitive_names(&self) -> bool {
@@ -123,5 +186,26 @@ impl Adapter for DuckDbAdapter {
 
     fn is_transient(&self, error: &DbError) -> bool {
         error.kind == DbErrorKind::Lock
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{capabilities, literal};
+    use crate::adapter::{Cell, Upsert};
+
+    #[test]
+    fn literals_say_their_type() {
+        assert_eq!(literal(&Cell::Text("it's".into())), "'it''s'");
+        assert_eq!(literal(&Cell::Float(0.1)), "1e-1");
+        assert_eq!(literal(&Cell::Date("2024-01-31".into())), "date '2024-01-31'");
+        assert_eq!(literal(&Cell::Bytes(vec![0, 255])), "'\\x00\\xFF'::blob");
+    }
+
+    #[test]
+    fn merge_came_with_1_4() {
+        assert_eq!(capabilities("1.3.2").upsert, Upsert::None);
+        assert_eq!(capabilities("v1.4.0").upsert, Upsert::Merge);
+        assert_eq!(capabilities("2.0.0").upsert, Upsert::Merge);
     }
 }

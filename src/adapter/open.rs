@@ -1,5 +1,6 @@
 //! From a profile to an adapter.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -20,12 +21,17 @@ pub struct Drivers {
 }
 
 /// The adapter for a target of `profiles.yml`: `kind` is its `type`, `credentials` its other entries (with secrets).
-/// Opens no connection. Errors name the entry; the caller adds the place in the file.
-pub fn open(kind: &str, credentials: &Map<String, Value>, drivers: &Drivers) -> diag::Result<Arc<dyn Adapter>> {
+/// Opens no connection. Relative paths of files start at `directory`, the project's root. Errors name the entry; the caller adds the place in the file.
+pub fn open(
+    kind: &str,
+    credentials: &Map<String, Value>,
+    directory: &Path,
+    drivers: &Drivers,
+) -> diag::Result<Arc<dyn Adapter>> {
     match kind {
-        "mysql" | "mariadb" => Ok(Arc::new(MySqlAdapter::new(credentials, kind)?)),
+        "mysql" | "mariadb" => Ok(Arc::new(MySqlAdapter::new(credentials, directory, kind)?)),
         "duckdb" => match &drivers.duckdb {
-            Some(driver) => Ok(Arc::new(DuckDbAdapter::new(credentials, driver.clone())?)),
+            Some(driver) => Ok(Arc::new(DuckDbAdapter::new(credentials, directory, driver.clone())?)),
             None => Err(Diagnostic::error(Code::NotSupported, "DuckDB needs the Python module `duckdb`")
                 .help("install it beside headwater: `pip install 'headwater[duckdb]'`")
                 .boxed()),

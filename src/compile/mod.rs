@@ -1,1 +1,36 @@
-//! Floor 5.
+//! Floor 5. Jinja at run time: the names that need the manifest and the database ([`nouns`]), and from a node to the SQL
+//! that is sent ([`Compiled`]).
+//!
+//! A [`Runtime`] is shared by all workers of an invocation; a [`Scope`] is one node being compiled and run. Shared names
+//! find their scope through the render's context, so that setting up a node costs a handful of values.
+
+mod adapter;
+mod catalog;
+mod config;
+mod constraints;
+mod database_error;
+mod dispatch;
+mod lazy;
+mod materialization;
+mod nouns;
+pub mod objects;
+mod query_comment;
+mod refs;
+pub mod results;
+mod runtime;
+mod scope;
+mod sql;
+mod unit_test;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use database_error::Failure;
+pub use lazy::node as node_value;
+pub use objects::relation::Naming;
+pub use objects::table::{TableObject, cell_value, text_table};
+pub use runtime::{Options, Parts, Runtime};
+pub use scope::{Scope, Subject};
+pub use sql::Compiled;
+pub use unit_test::UnitScope;

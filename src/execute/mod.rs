@@ -2,9 +2,27 @@
 //! each with a connection of its own; messages go over a channel.
 
 pub mod cancel;
+mod coordinator;
 pub mod events;
+mod freshness;
+mod hooks;
+mod materialize;
+mod operation;
+mod prepare;
+mod preview;
 pub mod result;
+mod run;
+mod test;
+mod unit_test;
+mod worker;
+
+#[cfg(test)]
+mod tests;
 
 pub use cancel::CancelToken;
 pub use events::{Event, EventSink, NoEvents};
+pub use freshness::freshness;
+pub use operation::operation;
+pub use preview::{Preview, preview};
 pub use result::{FreshnessResult, FreshnessResults, NodeRef, NodeResult, RunResults, Status, Timing};
+pub use run::{Job, Settings, run};

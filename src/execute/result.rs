@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::diag::Diagnostic;
-use crate::manifest::{Node, ResourceType, Source, UniqueId, UnitTest};
+use crate::manifest::{Exposure, Node, ResourceType, Source, UniqueId, UnitTest};
+use crate::plan::Step;
 
 /// How a node ended, in dbt's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,7 +78,7 @@ impl NodeRef {
             package: node.package.clone(),
             resource_type: node.resource_type,
             path: node.original_file_path.clone(),
-            materialized: node.config.values.get("materialized").and_then(Value::as_str).unwrap_or("view").to_owned(),
+            materialized: node.config.materialized().to_owned(),
             relation: format!("{}.{}", node.schema, node.alias),
             tested: None,
         }
@@ -105,6 +106,33 @@ impl NodeRef {
             path: source.original_file_path.clone(),
             materialized: String::new(),
             relation: format!("{}.{}", source.schema, source.identifier),
+            tested: None,
+        }
+    }
+
+    pub fn of_exposure(exposure: &Exposure) -> Self {
+        Self {
+            unique_id: exposure.unique_id.clone(),
+            name: exposure.name.clone(),
+            package: exposure.package.clone(),
+            resource_type: ResourceType::Exposure,
+            path: exposure.original_file_path.clone(),
+            materialized: String::new(),
+            relation: String::new(),
+            tested: None,
+        }
+    }
+
+    /// A step that the manifest does not know.
+    pub(super) fn unknown(step: &Step) -> Self {
+        Self {
+            unique_id: step.unique_id.clone(),
+            name: step.unique_id.to_string(),
+            package: "".into(),
+            resource_type: step.resource_type,
+            path: String::new(),
+            materialized: String::new(),
+            relation: String::new(),
             tested: None,
         }
     }

@@ -84,7 +84,7 @@ impl Cursor {
                 batches.push(batch);
             }
         })?;
-        let mut table = Table::from_arrow(&batches)?;
+        let mut table = if fetch { Table::from_arrow(&batches)? } else { Table::default() };
         let mut affected = returns_rows(sql).then_some(rows);
         // From 2.0 on, statements without rows answer with a count or `Success`.
         if !returns_rows(sql) && matches!(&table.columns[..], [only] if only.name == "Count" || only.name == "Success")

@@ -13,10 +13,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import duckdb
+import headwater as hw
 import pymysql
 import pytest
-
-import headwater as hw
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "examples" / "retail"
@@ -82,12 +81,17 @@ class Warehouse:
         """Remove every schema of this test."""
         if self.kind == "duckdb":
             return
-        for (name,) in self.rows(f"select schema_name from information_schema.schemata where schema_name like '{self.schema}%'"):
+        for (name,) in self.rows(
+            f"select schema_name from information_schema.schemata where schema_name like '{self.schema}%'"
+        ):
             self.rows(f"drop database `{name}`")
 
-    def project(self, files: dict[str, str], name: str = "shop", **settings: Any) -> hw.Project:
-        """Write a project with a profile for this database."""
-        return hw.Project(write_project(self.folder / name, files, self.output, name), **settings)
+    def project(
+        self, files: dict[str, str], name: str = "shop", schema: str | None = None, **settings: Any
+    ) -> hw.Project:
+        """Write a project with a profile for this database, and for the test's schema unless another is given."""
+        output = self.output | ({"schema": schema} if schema else {})
+        return hw.Project(write_project(self.folder / name, files, output, name), **settings)
 
 
 def write_project(folder: Path, files: dict[str, str], output: dict[str, Any], name: str = "shop") -> Path:

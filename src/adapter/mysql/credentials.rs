@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mysql::{ClientIdentity, Opts, OptsBuilder, SslOpts};
@@ -86,7 +86,7 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    pub fn new(entries: &Map<String, Value>, kind: &str) -> diag::Result<Self> {
+    pub fn new(entries: &Map<String, Value>, directory: &Path, kind: &str) -> diag::Result<Self> {
         let entries = Entries::new(entries, kind, KNOWN)?;
         let schema = entries.required_text(&["schema"])?;
         if let Some(database) = entries.text(&["database"])?
@@ -127,8 +127,8 @@ impl Credentials {
             charset: charset.unwrap_or_else(|| "utf8mb4".to_owned()),
             collation,
             tls: tls(&entries)?,
-            ca: entries.text(&["ssl_ca"])?.map(PathBuf::from),
-            identity: identity(&entries)?,
+            ca: entries.text(&["ssl_ca"])?.map(|path| directory.join(path)),
+            identity: identity(&entries, directory)?,
             connect_timeout: Duration::from_secs(
                 entries.number(&["connect_timeout"])?.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             ),
@@ -223,9 +223,9 @@ fn tls(entries: &Entries<'_>) -> diag::Result<Tls> {
     })
 }
 
-fn identity(entries: &Entries<'_>) -> diag::Result<Option<(PathBuf, PathBuf)>> {
+fn identity(entries: &Entries<'_>, directory: &Path) -> diag::Result<Option<(PathBuf, PathBuf)>> {
     match (entries.text(&["ssl_cert"])?, entries.text(&["ssl_key"])?) {
-        (Some(cert), Some(key)) => Ok(Some((cert.into(), key.into()))),
+        (Some(cert), Some(key)) => Ok(Some((directory.join(cert), directory.join(key)))),
         (None, None) => Ok(None),
         (Some(_), None) => Err(entries.wrong("ssl_cert", "given together with `ssl_key`")),
         (None, Some(_)) => Err(entries.wrong("ssl_key", "given together with `ssl_cert`")),
@@ -240,13 +240,15 @@ impl fmt::Debug for Credentials {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use serde_json::{Value, json};
 
     use super::{Credentials, Tls};
     use crate::diag::{Code, Diagnostic};
 
     fn read(entries: Value) -> Result<Credentials, Box<Diagnostic>> {
-        Credentials::new(entries.as_object().expect("a mapping"), "mysql")
+        Credentials::new(entries.as_object().expect("a mapping"), Path::new("/project"), "mysql")
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod literal;
 mod server;
 mod types;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -40,10 +41,10 @@ pub struct MySqlAdapter {
 }
 
 impl MySqlAdapter {
-    /// Reads the target's entries; opens no connection. `kind` is `mysql` or `mariadb`.
-    pub fn new(credentials: &Map<String, Value>, kind: &str) -> diag::Result<Self> {
+    /// Reads the target's entries; opens no connection. Relative paths start at `directory`. `kind` is `mysql` or `mariadb`.
+    pub fn new(credentials: &Map<String, Value>, directory: &Path, kind: &str) -> diag::Result<Self> {
         let kind = if kind == "mariadb" { "mariadb" } else { "mysql" };
-        Ok(Self { kind, server: Arc::new(Server::new(Credentials::new(credentials, kind)?)) })
+        Ok(Self { kind, server: Arc::new(Server::new(Credentials::new(credentials, directory, kind)?)) })
     }
 }
 

@@ -44,7 +44,9 @@ class Chain:
         """Fill the shops' databases."""
         connection = warehouse.connect()
         cursor = connection.cursor()
-        for statement in generator.statements(self.arguments, "timestamp" if warehouse.kind == "duckdb" else "datetime"):
+        for statement in generator.statements(
+            self.arguments, "timestamp" if warehouse.kind == "duckdb" else "datetime"
+        ):
             cursor.execute(statement)
         connection.close()
 

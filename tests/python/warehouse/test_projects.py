@@ -25,7 +25,9 @@ def test_tables_and_views(warehouse: Warehouse) -> None:
 def test_a_view_becomes_a_table_and_back(warehouse: Warehouse) -> None:
     project = warehouse.project(MODELS)
     project.run().raise_for_failures()
-    query = f"select table_type from information_schema.tables where table_schema = '{warehouse.schema}' and table_name = "
+    query = (
+        f"select table_type from information_schema.tables where table_schema = '{warehouse.schema}' and table_name = "
+    )
     for materialized, kind in (("table", "BASE TABLE"), ("view", "VIEW")):
         model = MODELS["models/doubled.sql"]
         warehouse.project({**MODELS, "models/doubled.sql": f"{{{{ config(materialized='{materialized}') }}}} {model}"})
@@ -34,7 +36,9 @@ def test_a_view_becomes_a_table_and_back(warehouse: Warehouse) -> None:
 
 
 def test_seeds_keep_types_nulls_and_quotes(warehouse: Warehouse) -> None:
-    project = warehouse.project({"seeds/people.csv": "id,name,born,score\n1,Zoë,2001-02-03,1.5\n2,O'Hara,,\n3,\"a,b\",1999-12-31,-2\n"})
+    project = warehouse.project(
+        {"seeds/people.csv": 'id,name,born,score\n1,Zoë,2001-02-03,1.5\n2,O\'Hara,,\n3,"a,b",1999-12-31,-2\n'}
+    )
     results = project.seed()
     assert results.success, results
     rows = warehouse.rows(f"select id, name, born is null, score from {warehouse.schema}.people order by id")
@@ -137,7 +141,9 @@ def test_hooks_run_where_they_belong(warehouse: Warehouse) -> None:
 
 
 def test_a_failed_model_is_explained_in_its_own_file(warehouse: Warehouse) -> None:
-    project = warehouse.project({**MODELS, "models/doubled.sql": "{# a note #}\nselect\n  amout\nfrom {{ ref('numbers') }}\n"})
+    project = warehouse.project(
+        {**MODELS, "models/doubled.sql": "{# a note #}\nselect\n  amout\nfrom {{ ref('numbers') }}\n"}
+    )
     results = project.build()
     [failed] = results.failed
     text = failed.explain()
@@ -178,7 +184,8 @@ def test_queries_of_ones_own(warehouse: Warehouse) -> None:
 
 
 def test_operations_run_macros(warehouse: Warehouse) -> None:
-    macro = "{% macro make(name) %}{% do run_query('create table ' ~ target.schema ~ '.' ~ name ~ ' (n int)') %}{% endmacro %}"
+    statement = "'create table ' ~ target.schema ~ '.' ~ name ~ ' (n int)'"
+    macro = f"{{% macro make(name) %}}{{% do run_query({statement}) %}}{{% endmacro %}}"
     project = warehouse.project({**MODELS, "macros/make.sql": macro})
     project.run().raise_for_failures()
     project.run_operation("make", args={"name": "made"}).raise_for_failures()

@@ -18,7 +18,7 @@
     {%- do adapter.commit() -%}
   {%- endif -%}
 
-  {%- call statement('main', fetch_result=true) -%}
+  {%- call statement('main', fetch_result=true, auto_begin=false) -%}
     {{ get_test_sql(main_sql, config.get('fail_calc') or 'count(*)', config.get('warn_if') or '!= 0', config.get('error_if') or '!= 0', config.get('limit')) }}
   {%- endcall -%}
 

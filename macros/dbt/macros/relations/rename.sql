@@ -43,7 +43,7 @@
 {%- endmacro %}
 
 {% macro default__get_rename_materialized_view_sql(relation, new_name) -%}
-  {%- do exceptions.raise_compiler_error('materialized views are not supported by the adapter `' ~ adapter.type() ~ '`') -%}
+  {{ raise_no_materialized_views() }}
 {%- endmacro %}
 
 {%- macro get_rename_intermediate_sql(relation) -%}

@@ -52,5 +52,5 @@
 {% endmacro %}
 
 {% macro default__get_replace_materialized_view_sql(relation, sql) -%}
-  {%- do exceptions.raise_compiler_error('materialized views are not supported by the adapter `' ~ adapter.type() ~ '`') -%}
+  {{ raise_no_materialized_views() }}
 {%- endmacro %}

@@ -1,0 +1,30 @@
+{# Names are compared without case, as the engines here do. #}
+
+{% macro diff_columns(source_columns, target_columns) %}
+  {%- set target_names = target_columns | map(attribute='name') | map('lower') | list -%}
+  {%- set missing = [] -%}
+  {%- for column in source_columns if column.name | lower not in target_names -%}
+    {%- do missing.append(column) -%}
+  {%- endfor -%}
+  {{ return(missing) }}
+{% endmacro %}
+
+{# Columns that both have, with the type that the target's would have to become. #}
+{% macro diff_column_data_types(source_columns, target_columns) %}
+  {{ return(adapter.dispatch('diff_column_data_types', 'dbt')(source_columns, target_columns)) }}
+{% endmacro %}
+
+{% macro default__diff_column_data_types(source_columns, target_columns) %}
+  {%- set changed = [] -%}
+  {%- set sources = {} -%}
+  {%- for column in source_columns -%}
+    {%- do sources.update({column.name | lower: column}) -%}
+  {%- endfor -%}
+  {%- for column in target_columns -%}
+    {%- set source = sources.get(column.name | lower) -%}
+    {%- if source and source.data_type != column.data_type and not source.can_expand_to(other_column=column) -%}
+      {%- do changed.append({'column_name': column.name, 'new_type': source.data_type}) -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {{ return(changed) }}
+{% endmacro %}

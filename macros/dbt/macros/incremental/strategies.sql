@@ -1,0 +1,61 @@
+{# One macro per strategy; config `incremental_strategy: x` finds get_incremental_x_sql, also in the project.
+   `arg_dict` has target_relation, temp_relation, unique_key, dest_columns, incremental_predicates. #}
+
+{% macro get_incremental_append_sql(arg_dict) %}
+  {{ return(adapter.dispatch('get_incremental_append_sql', 'dbt')(arg_dict)) }}
+{% endmacro %}
+
+{% macro default__get_incremental_append_sql(arg_dict) %}
+  {{ return(get_insert_into_sql(arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['dest_columns'])) }}
+{% endmacro %}
+
+{% macro get_incremental_delete_insert_sql(arg_dict) %}
+  {{ return(adapter.dispatch('get_incremental_delete_insert_sql', 'dbt')(arg_dict)) }}
+{% endmacro %}
+
+{% macro default__get_incremental_delete_insert_sql(arg_dict) %}
+  {{ return(get_delete_insert_merge_sql(arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'], arg_dict['dest_columns'], arg_dict['incremental_predicates'])) }}
+{% endmacro %}
+
+{% macro get_incremental_merge_sql(arg_dict) %}
+  {{ return(adapter.dispatch('get_incremental_merge_sql', 'dbt')(arg_dict)) }}
+{% endmacro %}
+
+{% macro default__get_incremental_merge_sql(arg_dict) %}
+  {{ return(get_merge_sql(arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'], arg_dict['dest_columns'], arg_dict['incremental_predicates'])) }}
+{% endmacro %}
+
+{% macro get_incremental_default_sql(arg_dict) %}
+  {{ return(adapter.dispatch('get_incremental_default_sql', 'dbt')(arg_dict)) }}
+{% endmacro %}
+
+{% macro default__get_incremental_default_sql(arg_dict) %}
+  {%- if arg_dict['unique_key'] -%}
+    {%- do return(get_incremental_delete_insert_sql(arg_dict)) -%}
+  {%- endif -%}
+  {{ return(get_incremental_append_sql(arg_dict)) }}
+{% endmacro %}
+
+{% macro get_incremental_insert_overwrite_sql(arg_dict) %}
+  {{ return(adapter.dispatch('get_incremental_insert_overwrite_sql', 'dbt')(arg_dict)) }}
+{% endmacro %}
+
+{% macro default__get_incremental_insert_overwrite_sql(arg_dict) %}
+  {{ raise_unsupported_strategy('insert_overwrite') }}
+{% endmacro %}
+
+{% macro get_incremental_microbatch_sql(arg_dict) %}
+  {{ return(adapter.dispatch('get_incremental_microbatch_sql', 'dbt')(arg_dict)) }}
+{% endmacro %}
+
+{% macro default__get_incremental_microbatch_sql(arg_dict) %}
+  {{ raise_unsupported_strategy('microbatch') }}
+{% endmacro %}
+
+{% macro raise_unsupported_strategy(strategy) %}
+  {%- do exceptions.raise_compiler_error('`incremental_strategy: ' ~ strategy ~ '` is not supported yet by the adapter `' ~ adapter.type() ~ '`: use ' ~ adapter.dispatch('supported_incremental_strategies', 'dbt')()) -%}
+{% endmacro %}
+
+{% macro default__supported_incremental_strategies() %}
+  {{ return('`append`, `delete+insert` or `merge`') }}
+{% endmacro %}

@@ -1,0 +1,54 @@
+{# Views cannot carry comments here: their descriptions stay in the docs. #}
+{% macro mysql__persist_docs(relation, model, for_relation, for_columns) -%}
+  {%- if relation.is_view -%}
+    {%- do return(none) -%}
+  {%- endif -%}
+  {{ return(default__persist_docs(relation, model, for_relation, for_columns)) }}
+{%- endmacro %}
+
+{% macro mysql__alter_relation_comment(relation, relation_comment) -%}
+  alter table {{ relation.render() }} comment = {{ adapter.literal(relation_comment) }}
+{%- endmacro %}
+
+{# A comment can only be set together with the whole definition of the column, so that is read first and written back.
+   Generated columns are left alone: writing one back would compute it anew. #}
+{% macro mysql__alter_column_comment(relation, column_dict) -%}
+  {%- set comments = {} -%}
+  {%- for name, column in column_dict.items() if column.description -%}
+    {%- do comments.update({name | lower: column.description}) -%}
+  {%- endfor -%}
+  {%- set definitions = run_query(adapter.dispatch('get_column_definitions_sql', 'dbt')(relation)) -%}
+  {%- set changes = [] -%}
+  {%- for row in definitions.rows if row[0] | lower in comments -%}
+    {%- do changes.append('modify column ' ~ adapter.quote(row[0]) ~ ' ' ~ row[1] ~ ' comment ' ~ adapter.literal(comments[row[0] | lower])) -%}
+  {%- endfor -%}
+  {%- if changes -%}
+  alter table {{ relation.render() }} {{ changes | join(', ') }}
+  {%- endif -%}
+{%- endmacro %}
+
+{% macro mysql__get_column_definitions_sql(relation) -%}
+  {{ mysql_column_definitions_sql(relation, "case when extra like '%DEFAULT_GENERATED%' then concat(' default (', column_default, ')') else concat(' default ', quote(column_default)) end") }}
+{%- endmacro %}
+
+{# MariaDB's catalog has the default as SQL, `NULL` included. #}
+{% macro mariadb__get_column_definitions_sql(relation) -%}
+  {{ mysql_column_definitions_sql(relation, "concat(' default ', column_default)") }}
+{%- endmacro %}
+
+{% macro mysql_column_definitions_sql(relation, default_sql) -%}
+  select
+    column_name,
+    concat(
+      column_type,
+      coalesce(concat(' character set ', character_set_name, ' collate ', collation_name), ''),
+      if(is_nullable = 'YES', ' null', ' not null'),
+      coalesce({{ default_sql }}, ''),
+      if(extra like '%auto_increment%', ' auto_increment', ''),
+      if(extra like '%on update current_timestamp%', concat(' on update current_timestamp(', coalesce(datetime_precision, 0), ')'), '')
+    ) as definition
+  from information_schema.columns
+  where table_schema = '{{ relation.schema }}' and table_name = '{{ relation.identifier }}'
+    and coalesce(generation_expression, '') = ''
+  order by ordinal_position
+{%- endmacro %}

@@ -1,0 +1,7 @@
+{% macro mysql__get_incremental_merge_sql(arg_dict) %}
+  {{ raise_unsupported_strategy('merge') }}
+{% endmacro %}
+
+{% macro mysql__supported_incremental_strategies() %}
+  {{ return('`append` or `delete+insert`') }}
+{% endmacro %}

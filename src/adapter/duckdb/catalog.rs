@@ -1,0 +1,88 @@
+//! Reading `information_schema`. Names are compared without case, as DuckDB does.
+
+use super::quoted;
+use crate::adapter::{Cell, Column, Connection, DbResult, Include, Relation, RelationType, SchemaName};
+
+const QUOTE: char = '"';
+/// The catalog of temporary tables.
+const TEMPORARY: &str = "temp";
+
+/// A name as it is compared.
+fn folded(name: &str) -> String {
+    quoted(&name.to_lowercase())
+}
+
+/// All tables and views of the schemas, with one statement.
+pub(super) fn list_relations(
+    connection: &mut dyn Connection,
+    schemas: &[SchemaName],
+    default: &str,
+) -> DbResult<Vec<Relation>> {
+    if schemas.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pair = |name: &SchemaName| {
+        format!("({}, {})", folded(name.database.as_deref().unwrap_or(default)), folded(&name.schema))
+    };
+    let wanted = schemas.iter().map(pair).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "select table_catalog, table_schema, table_name, table_type from system.information_schema.tables \
+         where (lower(table_catalog), lower(table_schema)) in ({wanted})"
+    );
+    let table = connection.execute(&sql, true)?.table;
+    Ok(table.rows.iter().filter_map(|row| relation(row)).collect())
+}
+
+fn relation(row: &[Cell]) -> Option<Relation> {
+    let [database, schema, identifier, kind] = row else { return None };
+    Some(Relation {
+        database: text(database),
+        schema: text(schema),
+        identifier: text(identifier),
+        kind: Some(if text(kind)?.contains("VIEW") { RelationType::View } else { RelationType::Table }),
+        include: Include::ALL,
+        quote: Include::ALL,
+        quote_char: QUOTE,
+        limit: None,
+    })
+}
+
+pub(super) fn list_schemas(connection: &mut dyn Connection, database: &str) -> DbResult<Vec<String>> {
+    let sql = format!(
+        "select distinct schema_name from system.information_schema.schemata where lower(catalog_name) = {}",
+        folded(database)
+    );
+    let table = connection.execute(&sql, true)?.table;
+    Ok(table.rows.iter().filter_map(|row| text(row.first()?)).collect())
+}
+
+/// Columns in their order. A name without a schema may be that of a temporary table.
+pub(super) fn columns(connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<Column>> {
+    let Some(identifier) = &relation.identifier else { return Ok(Vec::new()) };
+    let mut conditions = format!("lower(table_name) = {}", folded(identifier));
+    if let Some(schema) = &relation.schema {
+        conditions += &format!(" and lower(table_schema) = {}", folded(schema));
+        let database = relation.database.as_deref().map_or("current_database()".to_owned(), folded);
+        conditions += &format!(" and lower(table_catalog) = lower({database})");
+    } else {
+        conditions += &format!(" and table_catalog in (current_database(), '{TEMPORARY}')");
+    }
+    let sql = format!(
+        "select column_name, data_type, is_nullable from system.information_schema.columns where {conditions} \
+         order by table_catalog, table_schema, ordinal_position"
+    );
+    let table = connection.execute(&sql, true)?.table;
+    let column = |row: &Vec<Cell>| {
+        let [name, data_type, nullable] = row.as_slice() else { return None };
+        let column = Column::from_description(&text(name)?, &text(data_type)?, QUOTE);
+        Some(Column { nullable: text(nullable).as_deref() == Some("YES"), ..column })
+    };
+    Ok(table.rows.iter().filter_map(column).collect())
+}
+
+fn text(cell: &Cell) -> Option<String> {
+    match cell {
+        Cell::Text(text) => Some(text.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,299 @@
+//! What went wrong with a node, and the way from a database's message back to the model's own line.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::sql::{Compiled, Cte};
+use super::{Runtime, Scope, Subject, sql as compiled_sql};
+use crate::adapter::{DbError, DbErrorKind, Relation};
+use crate::diag::{Code, Diagnostic, SourceFile, Span, suggest};
+use crate::jinja::{RenderError, linemap};
+use crate::manifest::Resource;
+use crate::sql;
+
+/// A failed compile or run of a scope.
+#[derive(Debug)]
+pub struct Failure {
+    /// What the database said, if it was the database.
+    pub database: Option<Box<DbError>>,
+    diagnostic: Box<Diagnostic>,
+}
+
+impl Failure {
+    pub fn is_cancelled(&self) -> bool {
+        self.database.as_ref().is_some_and(|error| error.kind == DbErrorKind::Cancelled)
+    }
+
+    /// The diagnostic, with the place in the scope's own file. Looks at the database for near names, so it is for the
+    /// failing path only.
+    pub fn into_diagnostic(self, scope: &Arc<Scope>) -> Box<Diagnostic> {
+        let mut diagnostic = match &self.database {
+            Some(error) if error.kind != DbErrorKind::Cancelled => Box::new(explain(scope, error, &self.diagnostic)),
+            _ => self.diagnostic,
+        };
+        if diagnostic.node.is_none() {
+            diagnostic.node = scope.subject.unique_id().map(ToString::to_string);
+        }
+        diagnostic
+    }
+}
+
+impl From<RenderError> for Failure {
+    fn from(error: RenderError) -> Self {
+        let database = error.source::<DbError>().cloned().map(Box::new);
+        Self { database, diagnostic: error.diagnostic().boxed() }
+    }
+}
+
+impl From<Box<Diagnostic>> for Failure {
+    fn from(diagnostic: Box<Diagnostic>) -> Self {
+        Self { database: None, diagnostic }
+    }
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Self {
+        let code = match error.kind {
+            DbErrorKind::Connection => Code::Connection,
+            DbErrorKind::Cancelled => Code::Cancelled,
+            _ => Code::Database,
+        };
+        Self { diagnostic: Diagnostic::error(code, error.message.clone()).boxed(), database: Some(Box::new(error)) }
+    }
+}
+
+/// `fallback` is what the render said: it knows the place of the call that sent the statement.
+fn explain(scope: &Arc<Scope>, error: &DbError, fallback: &Diagnostic) -> Diagnostic {
+    let product = scope.runtime.adapter().capabilities().product;
+    let who = scope.subject.describe();
+    let code = if error.kind == DbErrorKind::Connection { Code::Connection } else { Code::Database };
+    let mut diagnostic = Diagnostic::error(code, format!("{product} refused {who}: {}", phrase(error)));
+    let places = scope.compiled.get().and_then(|compiled| Some((compiled, offending(scope, compiled, error)?)));
+    match places {
+        Some((compiled, range)) => {
+            if let Some(span) = model_span(scope, compiled, &range) {
+                diagnostic = diagnostic.at(span, "");
+            }
+            diagnostic = compiled_place(scope, compiled, &range, diagnostic);
+        }
+        None => {
+            diagnostic.primary.clone_from(&fallback.primary);
+            if let Some(sql) = &error.sql {
+                diagnostic = diagnostic.note(format!("the statement was: {}", shortened(sql)));
+            }
+        }
+    }
+    match help(scope, error) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}
+
+/// The statement on one line, as much of it as a note can carry.
+fn shortened(sql: &str) -> String {
+    const LIMIT: usize = 200;
+    let line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LIMIT) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line,
+    }
+}
+
+/// The server's words in our style: lower case, backticks, number and state at the end.
+fn phrase(error: &DbError) -> String {
+    let mut text = match near_text(error) {
+        Some(near) => format!("syntax error near `{}`", near.lines().next().unwrap_or_default().trim()),
+        None => in_backticks(error.message.trim().trim_end_matches('.')),
+    };
+    if let Some(first) = text.chars().next()
+        && text.chars().nth(1).is_some_and(char::is_lowercase)
+    {
+        text.replace_range(..first.len_utf8(), &first.to_lowercase().to_string());
+    }
+    match (error.code, error.state.as_str()) {
+        (0, "") => text,
+        (0, state) => format!("{text} ({state})"),
+        (code, "") => format!("{text} ({code})"),
+        (code, state) => format!("{text} ({code}, {state})"),
+    }
+}
+
+/// `'x'` becomes `` `x` `` where quotes come in pairs.
+fn in_backticks(message: &str) -> String {
+    let pairs = message.matches('\'').count();
+    if pairs % 2 == 0 && !message.contains('`') { message.replace('\'', "`") } else { message.to_owned() }
+}
+
+/// The text at which a MySQL parser stopped.
+fn near_text(error: &DbError) -> Option<&str> {
+    if error.kind != DbErrorKind::Syntax {
+        return None;
+    }
+    let (_, rest) = error.message.split_once("to use near '")?;
+    let (near, _) = rest.rsplit_once("' at line")?;
+    (!near.is_empty()).then_some(near)
+}
+
+/// The bytes of the compiled SQL that the message is about.
+fn offending(scope: &Scope, compiled: &Compiled, error: &DbError) -> Option<Range<usize>> {
+    let kind = scope.runtime.adapter().kind();
+    let text = &*compiled.sql;
+    if let Some(name) = &error.identifier
+        && let Some(found) = sql::find_identifier(text, name, kind).into_iter().next()
+    {
+        return Some(found);
+    }
+    if let Some(near) = near_text(error)
+        && let Some(at) = text.find(near)
+    {
+        let word = near.find(char::is_whitespace).filter(|end| *end > 0).unwrap_or(near.len());
+        return Some(at..at + word);
+    }
+    let sent = error.sql.as_deref()?;
+    let start = sent.find(text.trim())?;
+    let line_start = sent.split_inclusive('\n').take(error.line?.checked_sub(1)?).map(str::len).sum::<usize>();
+    let leading = text.len() - text.trim_start().len();
+    let at = line_start.checked_sub(start)? + leading;
+    let line = text.get(at..)?.lines().next()?;
+    let indent = line.len() - line.trim_start().len();
+    (!line.trim().is_empty()).then(|| at + indent..at + line.trim_end().len())
+}
+
+/// The place in the file that the user wrote.
+fn model_span(scope: &Arc<Scope>, compiled: &Arc<Compiled>, range: &Range<usize>) -> Option<Span> {
+    match in_body(compiled, range.start) {
+        Some(offset) => {
+            let span = span_of(scope, compiled, offset)?;
+            Some(widened(span, &compiled.sql[range.clone()]))
+        }
+        None => {
+            let (cte, offset) = in_cte(compiled, range)?;
+            let node = scope.runtime.manifest.node(&cte.id)?;
+            let inner = scope.runtime.node(node, scope.thread());
+            let template = compiled_sql::template(node).ok()?;
+            let context = inner.render_context(node, |context| context).ok()?;
+            let span = linemap::locate(&scope.runtime.engine, &template, || context, offset)?;
+            Some(widened(span, &compiled.sql[range.clone()]))
+        }
+    }
+}
+
+fn span_of(scope: &Arc<Scope>, compiled: &Compiled, offset: usize) -> Option<Span> {
+    if compiled.template.literal().is_some() {
+        let start = compiled.template.range().start + offset;
+        return Some(Span::new(compiled.template.file(), start..start));
+    }
+    let node = scope.subject.node()?;
+    // A fresh scope: what the render stored once must not be in the way of rendering again.
+    let again = scope.runtime.scope(scope.subject.clone(), scope.thread());
+    let context = again.render_context(node, |context| context).ok()?;
+    linemap::locate(&scope.runtime.engine, &compiled.template, || context, offset)
+}
+
+/// The span grown to the whole word where the file has the same text there.
+fn widened(span: Span, word: &str) -> Span {
+    let start = span.range.start as usize;
+    match span.file.text.get(start..start + word.len()) {
+        Some(text) if text == word => Span::new(&span.file, start..start + word.len()),
+        _ => span,
+    }
+}
+
+/// An offset of the whole SQL as an offset of the rendered body; None inside of the CTEs that were put in.
+fn in_body(compiled: &Compiled, offset: usize) -> Option<usize> {
+    let inserted = compiled.sql.len() - compiled.body.len();
+    let common = compiled.sql.bytes().zip(compiled.body.bytes()).take_while(|(a, b)| a == b).count();
+    if inserted == 0 || offset < common {
+        return Some(offset);
+    }
+    offset.checked_sub(inserted).filter(|offset| *offset >= common)
+}
+
+fn in_cte<'a>(compiled: &'a Compiled, range: &Range<usize>) -> Option<(&'a Cte, usize)> {
+    compiled.ctes.iter().find_map(|cte| {
+        let start = compiled.sql.find(&*cte.body)?;
+        (start..start + cte.body.len()).contains(&range.start).then(|| (cte, range.start - start))
+    })
+}
+
+/// The same place in what was sent.
+fn compiled_place(scope: &Scope, compiled: &Compiled, range: &Range<usize>, diagnostic: Diagnostic) -> Diagnostic {
+    let path = scope.runtime.shown_path(compiled).unwrap_or_else(|| "compiled SQL".to_owned());
+    let file = SourceFile::new(path, &*compiled.sql);
+    let span = Span::new(&file, range.clone());
+    if diagnostic.primary.is_none() {
+        return diagnostic
+            .at(span, "in the compiled SQL")
+            .note("this text comes from a macro or a value, so it has no line in the model's own file");
+    }
+    diagnostic.place(span, "in the compiled SQL")
+}
+
+/// What may have been meant.
+fn help(scope: &Arc<Scope>, error: &DbError) -> Option<String> {
+    match error.kind {
+        DbErrorKind::UnknownColumn => near_column(scope, error.identifier.as_deref()?),
+        DbErrorKind::UnknownTable => {
+            let name = error.identifier.as_deref()?;
+            let identifier = name.rsplit('.').next().unwrap_or(name).trim_matches(['`', '"']);
+            let node = scope.subject.node()?;
+            let missing = node.depends_on_nodes.iter().filter_map(|id| scope.runtime.manifest.node(id));
+            let missing = missing.into_iter().find(|parent| parent.alias.eq_ignore_ascii_case(identifier))?;
+            Some(format!("build `{}` first: `headwater build --select {}`", missing.name, missing.name))
+        }
+        _ => None,
+    }
+}
+
+/// How many upstream relations are asked for their columns.
+const ASKED: usize = 12;
+/// How many columns a help names.
+const NAMED: usize = 8;
+
+/// The upstream relation that has a column of nearly this name.
+fn near_column(scope: &Arc<Scope>, name: &str) -> Option<String> {
+    let wanted = name.rsplit('.').next()?.trim_matches(['`', '"']);
+    let session = scope.session().ok()?;
+    session.close_transaction_after_error();
+    let parents = parents(scope);
+    let mut only = None;
+    for (shown, relation) in &parents {
+        let Ok(columns) = session.columns(relation) else { continue };
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        if let Some(near) = suggest::nearest(wanted, names.iter().copied()) {
+            return Some(format!("`{shown}` has {}; did you mean `{near}`?", listed(&names, Some(near))));
+        }
+        if parents.len() == 1 && !names.is_empty() {
+            only = Some(format!("`{shown}` has {}", listed(&names, None)));
+        }
+    }
+    only
+}
+
+fn parents(scope: &Scope) -> Vec<(String, Relation)> {
+    let Subject::Node(node) = &scope.subject else { return Vec::new() };
+    let runtime: &Runtime = &scope.runtime;
+    let relation = |id| match runtime.manifest.get(id)? {
+        Resource::Node(node) if !node.is_ephemeral() => Some((node.name.clone(), runtime.node_relation(node))),
+        Resource::Source(source) => {
+            Some((format!("{}.{}", source.source_name, source.name), runtime.source_relation(source)))
+        }
+        _ => None,
+    };
+    node.depends_on_nodes.iter().filter_map(|id| relation(id)).take(ASKED).collect()
+}
+
+fn listed(names: &[&str], near: Option<&str>) -> String {
+    let mut shown: Vec<&str> = names.iter().copied().take(NAMED).collect();
+    if let Some(near) = near
+        && !shown.contains(&near)
+    {
+        shown.push(near);
+    }
+    let rest = names.len() - shown.len();
+    let mut text = shown.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if rest > 0 {
+        text.push_str(&format!(" and {rest} more"));
+    }
+    text
+}

@@ -1,0 +1,131 @@
+//! `ref` and `source` at run time: only what parsing has seen, so that the order of the run is right.
+
+use super::Subject;
+use super::objects::relation::RelationObject;
+use super::scope::{self, Scope};
+use super::unit_test::UnitScope;
+use crate::diag::{Code, Diagnostic};
+use crate::jinja::{self, Args, Error, State, Value, pyvalue};
+use crate::manifest::{Missing, Node, RefCall, ResourceType, UniqueId};
+
+/// `ref(name)`, `ref(package, name)`, with `v=` or `version=`.
+pub(super) fn reference(state: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {
+    let scope = scope::of(state)?;
+    let first = a.string("model_name")?;
+    let second = a.optional_string("model_name_2")?;
+    let version = match a.optional("version")? {
+        Some(version) => Some(version),
+        None => a.optional("v")?,
+    };
+    a.finish()?;
+    let (package, name) = match second {
+        Some(name) => (Some(first), name),
+        None => (None, first),
+    };
+    let version = version.filter(|version| !version.is_none()).map(|version| pyvalue::to_json(&version)).transpose()?;
+    let call = RefCall { name, package, version };
+    resolve(&scope, &call)
+}
+
+fn resolve(scope: &Scope, call: &RefCall) -> Result<Value, Error> {
+    let runtime = &scope.runtime;
+    let found = runtime.manifest.resolve_ref(scope.subject.package(), call);
+    let node = found.map_err(|missing| jinja::raise(not_found(scope, call, &missing)))?;
+    if let Subject::UnitTest(unit) = &scope.subject {
+        return fixture(scope, unit, &node.unique_id, &format!("ref('{}')", call.name));
+    }
+    if !may_refer(scope, &node.unique_id) {
+        return Err(jinja::raise(undeclared(scope, &call.name, &format!("ref('{}')", call.name))));
+    }
+    if node.is_ephemeral() {
+        scope.note_ephemeral(&node.unique_id);
+        return Ok(RelationObject::value(runtime.naming.cte(&node.alias), runtime.naming));
+    }
+    let mut relation = runtime.node_relation(node);
+    relation.limit = limit(scope);
+    Ok(RelationObject::value(relation, runtime.naming))
+}
+
+/// `source(name, table)`
+pub(super) fn source(state: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {
+    let scope = scope::of(state)?;
+    let (name, table) = (a.string("source_name")?, a.string("table_name")?);
+    a.finish()?;
+    let runtime = &scope.runtime;
+    let found = runtime.manifest.resolve_source(scope.subject.package(), &name, &table);
+    let source = found.map_err(|missing| {
+        let what = if matches!(missing, Missing::Disabled(_)) { "is disabled" } else { "is not in this project" };
+        let message = format!("{} uses source `{name}.{table}`, which {what}", scope.subject.describe());
+        jinja::raise(Diagnostic::error(Code::SourceNotFound, message))
+    })?;
+    if let Subject::UnitTest(unit) = &scope.subject {
+        return fixture(&scope, unit, &source.unique_id, &format!("source('{name}', '{table}')"));
+    }
+    if !may_refer(&scope, &source.unique_id) {
+        let written = format!("source('{name}', '{table}')");
+        return Err(jinja::raise(undeclared(&scope, &format!("{name}.{table}"), &written)));
+    }
+    let mut relation = runtime.source_relation(source);
+    relation.limit = limit(&scope);
+    Ok(RelationObject::value(relation, runtime.naming))
+}
+
+/// The rows that a unit test gives for a dependency.
+fn fixture(scope: &Scope, unit: &UnitScope, id: &UniqueId, written: &str) -> Result<Value, Error> {
+    let naming = scope.runtime.naming;
+    match unit.fixture(id) {
+        Some(name) => Ok(RelationObject::value(naming.cte(name), naming)),
+        None => {
+            let message = format!(
+                "unit test `{}` gives no rows for `{written}`, which model `{}` reads",
+                unit.test.name, unit.tested.name
+            );
+            let help = format!("add `- input: {written}` with `rows: []` under `given:`");
+            Err(jinja::raise(Diagnostic::error(Code::UnitTest, message).help(help)))
+        }
+    }
+}
+
+/// Whether parsing saw the dependency. Operations have none to declare.
+fn may_refer(scope: &Scope, id: &UniqueId) -> bool {
+    match &scope.subject {
+        Subject::Macro { .. } | Subject::Source(_) | Subject::UnitTest(_) => true,
+        Subject::Node(node) => {
+            node.depends_on_nodes.contains(id)
+                || matches!(node.resource_type, ResourceType::Operation | ResourceType::SqlOperation)
+        }
+    }
+}
+
+/// `--empty` reads no rows in what it builds.
+fn limit(scope: &Scope) -> Option<u64> {
+    let builds = |node: &Node| matches!(node.resource_type, ResourceType::Model | ResourceType::Snapshot);
+    let empty = scope.runtime.options.empty && matches!(&scope.subject, Subject::Node(node) if builds(node));
+    empty.then_some(0)
+}
+
+fn not_found(scope: &Scope, call: &RefCall, missing: &Missing<'_>) -> Diagnostic {
+    let who = scope.subject.describe();
+    let name = &call.name;
+    match missing {
+        Missing::Disabled(_) => {
+            Diagnostic::error(Code::DisabledRef, format!("{who} refers to `{name}`, which is disabled"))
+        }
+        Missing::Version(versions) => {
+            let known = versions.iter().map(|version| format!("`{version}`")).collect::<Vec<_>>().join(", ");
+            Diagnostic::error(Code::RefNotFound, format!("{who} refers to a version of `{name}` that does not exist"))
+                .note(format!("its versions are {known}"))
+        }
+        Missing::NotFound => {
+            let message = format!("{who} refers to `{name}`, which is not in this project");
+            Diagnostic::error(Code::RefNotFound, message)
+        }
+    }
+}
+
+fn undeclared(scope: &Scope, name: &str, written: &str) -> Diagnostic {
+    let message = format!("{} refers to `{name}`, which parsing did not see", scope.subject.describe());
+    Diagnostic::error(Code::RefNotFound, message)
+        .note("dependencies are found while parsing, where `execute` is false and no query gives rows")
+        .help(format!("add a line at the top of the model: `-- depends_on: {{{{ {written} }}}}`"))
+}

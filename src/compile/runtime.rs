@@ -1,0 +1,195 @@
+//! What all nodes of an invocation share.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Map, Value as Json};
+
+use super::dispatch::Dispatcher;
+use super::nouns::Nouns;
+use super::objects::relation::Naming;
+use super::scope::{Scope, Subject};
+use super::sql::Compiled;
+use super::writer::Writer;
+use super::{materialization, query_comment};
+use crate::adapter::session::{Label, Pool};
+use crate::adapter::{Adapter, Include, Relation};
+use crate::diag::Diagnostic;
+use crate::diag::log::Log;
+use crate::jinja::{Engine, Library, Mode, Namespace, Template};
+use crate::manifest::{Manifest, Node, Source, UniqueId};
+use crate::project::{Project, context};
+
+/// What a [`Runtime`] is made of.
+pub struct Parts {
+    pub project: Arc<Project>,
+    pub manifest: Arc<Manifest>,
+    pub library: Arc<Library>,
+    pub engine: Arc<Engine>,
+    pub pool: Arc<Pool>,
+    pub log: Arc<dyn Log>,
+    pub options: Options,
+}
+
+/// What the command line says about running, as far as macros see it.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Refs and sources are read with `limit 0`.
+    pub empty: bool,
+    /// `selected_resources`.
+    pub selected: Vec<UniqueId>,
+    /// `invocation_args_dict`.
+    pub arguments: Map<String, Json>,
+    /// Whether compiled and executed SQL goes to `target/`.
+    pub write_sql: bool,
+}
+
+/// Shared by all workers; see the module.
+pub struct Runtime {
+    pub project: Arc<Project>,
+    pub manifest: Arc<Manifest>,
+    pub library: Arc<Library>,
+    pub engine: Arc<Engine>,
+    pub pool: Arc<Pool>,
+    pub log: Arc<dyn Log>,
+    pub options: Options,
+    pub naming: Naming,
+    pub(super) writer: Writer,
+    nouns: Nouns,
+    namespaces: HashMap<Arc<str>, Arc<Namespace>>,
+    ephemeral: Mutex<HashMap<UniqueId, Arc<Compiled>>>,
+    materializations: Mutex<HashMap<String, Option<materialization::Found>>>,
+    comment: Option<Template>,
+}
+
+impl Runtime {
+    pub fn new(parts: Parts) -> Result<Arc<Self>, Box<Diagnostic>> {
+        let Parts { project, manifest, library, engine, pool, log, options } = parts;
+        let base = context::base(&project, &engine, Mode::Execute, log.clone());
+        let naming = Naming::of(pool.adapter().as_ref());
+        let packages = project.packages.iter().map(|package| package.name.clone());
+        let namespaces = packages.map(|name| (name.clone(), library.namespace(&name))).collect();
+        let writer = Writer::new(options.write_sql.then(|| project.target_path.clone()));
+        let dispatcher = Dispatcher::new(&project, pool.adapter().as_ref(), library.clone());
+        Ok(Arc::new(Self {
+            nouns: Nouns::new(base, &project, &manifest, &options, pool.adapter().clone(), dispatcher, naming),
+            comment: query_comment::template(&project.query_comment)?,
+            writer,
+            namespaces,
+            naming,
+            ephemeral: Mutex::default(),
+            materializations: Mutex::default(),
+            project,
+            manifest,
+            library,
+            engine,
+            pool,
+            log,
+            options,
+        }))
+    }
+
+    pub fn adapter(&self) -> &Arc<dyn Adapter> {
+        self.pool.adapter()
+    }
+
+    /// A node with a session of its own. `thread` is the name in logs and results.
+    pub fn node(self: &Arc<Self>, node: &Arc<Node>, thread: &str) -> Arc<Scope> {
+        self.scope(Subject::Node(node.clone()), thread)
+    }
+
+    /// Any other thing that renders with the run's names: hooks, operations, freshness, unit tests.
+    pub fn scope(self: &Arc<Self>, subject: Subject, thread: &str) -> Arc<Scope> {
+        let label = Label {
+            name: subject.label().to_owned(),
+            node: subject.unique_id().map(|id| id.to_string()),
+            thread: Some(thread.to_owned()),
+            comment: None,
+        };
+        Scope::new(self.clone(), subject, label)
+    }
+
+    /// The relation of a node, as `ref` and `this` give it.
+    pub fn node_relation(&self, node: &Node) -> Relation {
+        let mut relation =
+            self.naming.relation(node.database.clone(), Some(node.schema.clone()), Some(node.alias.clone()));
+        relation.quote = self.quote_policy(node.config.get("quoting"));
+        relation
+    }
+
+    pub fn source_relation(&self, source: &Source) -> Relation {
+        let mut relation =
+            self.naming.relation(source.database.clone(), Some(source.schema.clone()), Some(source.identifier.clone()));
+        relation.quote = overlay(self.quote_policy(None), &source.quoting);
+        relation
+    }
+
+    /// The adapter quotes everything; `quoting:` of the project and of the node say otherwise.
+    fn quote_policy(&self, own: Option<&Json>) -> Include {
+        let project = self.project.root_package().config.quoting;
+        let policy = Include {
+            database: project.database.unwrap_or(true),
+            schema: project.schema.unwrap_or(true),
+            identifier: project.identifier.unwrap_or(true),
+        };
+        own.and_then(Json::as_object).map_or(policy, |own| overlay(policy, own))
+    }
+
+    /// Waits until all SQL files are on disk. The diagnostics name files that could not be written.
+    pub fn finish_files(&self) -> Vec<Diagnostic> {
+        self.writer.finish()
+    }
+
+    pub(super) fn nouns(&self) -> &Nouns {
+        &self.nouns
+    }
+
+    pub(super) fn namespace(&self, package: &str) -> Arc<Namespace> {
+        self.namespaces.get(package).cloned().unwrap_or_else(Namespace::empty)
+    }
+
+    pub(super) fn comment(&self) -> Option<&Template> {
+        self.comment.as_ref()
+    }
+
+    /// An ephemeral model, compiled once per invocation. Two workers may both compile it; the first result stays.
+    pub(super) fn ephemeral(
+        &self,
+        id: &UniqueId,
+        compile: impl FnOnce() -> Result<Arc<Compiled>, Box<Diagnostic>>,
+    ) -> Result<Arc<Compiled>, Box<Diagnostic>> {
+        let known = self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        match known {
+            Some(compiled) => Ok(compiled),
+            None => {
+                let compiled = compile()?;
+                let mut all = self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(all.entry(id.clone()).or_insert(compiled).clone())
+            }
+        }
+    }
+
+    /// The macro that builds nodes with this `materialized`.
+    pub fn materialization(&self, name: &str) -> Option<materialization::Found> {
+        let mut known = self.materializations.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(name.to_owned()).or_insert_with(|| materialization::find(self, name)).clone()
+    }
+}
+
+fn overlay(mut policy: Include, quoting: &Map<String, Json>) -> Include {
+    for (key, slot) in
+        [("database", &mut policy.database), ("schema", &mut policy.schema), ("identifier", &mut policy.identifier)]
+    {
+        if let Some(flag) = quoting.get(key).and_then(Json::as_bool) {
+            *slot = flag;
+        }
+    }
+    policy
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Runtime({})", self.project.name)
+    }
+}

@@ -1,0 +1,305 @@
+//! One node (or hook, operation, source) being compiled and run: its session, its results, its names.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use serde_json::{Value as Json, json};
+
+use super::objects::relation::RelationObject;
+use super::results::Results;
+use super::sql::Compiled;
+use super::unit_test::UnitScope;
+use super::{Runtime, lazy, query_comment};
+use crate::adapter::session::{Label, Session};
+use crate::diag::Diagnostic;
+use crate::jinja::value::{Object, ObjectRepr};
+use crate::jinja::{self, Args, Context, Error, ErrorKind, Mode, State, Value, pyvalue};
+use crate::manifest::{Node, Source, UniqueId};
+
+/// The name under which the run's names find their scope. No identifier can be spelled so.
+const SCOPE: &str = "\0scope";
+
+/// What is being worked on.
+#[derive(Clone)]
+pub enum Subject {
+    /// A model, seed, snapshot, data test, analysis, operation or hook.
+    Node(Arc<Node>),
+    UnitTest(Arc<UnitScope>),
+    /// Freshness.
+    Source(Arc<Source>),
+    /// Work of the run itself (creating schemas) and `run-operation`; `name` labels the connection.
+    Macro {
+        name: Arc<str>,
+        package: Arc<str>,
+    },
+}
+
+impl Subject {
+    pub fn unique_id(&self) -> Option<&UniqueId> {
+        match self {
+            Self::Node(node) => Some(&node.unique_id),
+            Self::UnitTest(unit) => Some(&unit.test.unique_id),
+            Self::Source(source) => Some(&source.unique_id),
+            Self::Macro { .. } => None,
+        }
+    }
+
+    /// What connections and logs call it.
+    pub fn label(&self) -> &str {
+        match (self, self.unique_id()) {
+            (Self::Macro { name, .. }, _) => name,
+            (_, Some(id)) => id,
+            (_, None) => "",
+        }
+    }
+
+    pub fn package(&self) -> &Arc<str> {
+        match self {
+            Self::Node(node) => &node.package,
+            Self::UnitTest(unit) => &unit.test.package,
+            Self::Source(source) => &source.package,
+            Self::Macro { package, .. } => package,
+        }
+    }
+
+    /// The node whose SQL is rendered, where there is one.
+    pub fn node(&self) -> Option<&Arc<Node>> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::UnitTest(unit) => Some(&unit.tested),
+            Self::Source(_) | Self::Macro { .. } => None,
+        }
+    }
+
+    /// `model orders`, for messages.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Node(node) => format!("{} `{}`", node.resource_type.as_str().replace('_', " "), node.search_name()),
+            Self::UnitTest(unit) => format!("unit test `{}`", unit.test.name),
+            Self::Source(source) => format!("source `{}.{}`", source.source_name, source.name),
+            Self::Macro { name, .. } => format!("`{name}`"),
+        }
+    }
+}
+
+/// See the module. Shared by the values that its render made.
+pub struct Scope {
+    pub runtime: Arc<Runtime>,
+    pub subject: Subject,
+    label: Label,
+    session: OnceLock<Result<Session, Box<Diagnostic>>>,
+    pub(super) results: Results,
+    /// What `config.set` said.
+    settings: Mutex<Vec<(String, Value)>>,
+    /// Ephemeral models that this render referred to, in order.
+    ephemeral: Mutex<Vec<UniqueId>>,
+    pub(super) compiled: OnceLock<Arc<Compiled>>,
+}
+
+impl Scope {
+    pub(super) fn new(runtime: Arc<Runtime>, subject: Subject, label: Label) -> Arc<Self> {
+        Arc::new(Self {
+            runtime,
+            subject,
+            label,
+            session: OnceLock::new(),
+            results: Results::default(),
+            settings: Mutex::default(),
+            ephemeral: Mutex::default(),
+            compiled: OnceLock::new(),
+        })
+    }
+
+    pub fn thread(&self) -> &str {
+        self.label.thread.as_deref().unwrap_or("MainThread")
+    }
+
+    /// The session of this scope; its connection is taken with the first statement.
+    ///
+    /// # Errors
+    /// The project's query comment could not be rendered.
+    pub fn session(self: &Arc<Self>) -> Result<&Session, Box<Diagnostic>> {
+        let session = self.session.get_or_init(|| {
+            let comment = query_comment::render(self)?;
+            Ok(self.runtime.pool.session(Label { comment, ..self.label.clone() }))
+        });
+        session.as_ref().map_err(Clone::clone)
+    }
+
+    /// The session, if anything has used it.
+    pub fn used_session(&self) -> Option<&Session> {
+        self.session.get().and_then(|session| session.as_ref().ok())
+    }
+
+    /// The compiled file's place relative to the project root.
+    pub fn compiled_path(&self) -> Option<String> {
+        self.compiled.get().and_then(|compiled| self.runtime.shown_path(compiled))
+    }
+
+    /// What a statement stored under a name, for the runner.
+    pub fn stored(&self, name: &str) -> Option<super::results::Stored> {
+        self.results.peek(name)
+    }
+
+    /// `model`
+    pub(super) fn model(&self) -> Value {
+        match &self.subject {
+            Subject::Node(node) => lazy::node(node),
+            Subject::UnitTest(unit) => lazy::unit_test(&unit.test),
+            Subject::Source(source) => lazy::dict(source.as_ref()),
+            Subject::Macro { .. } => Value::from(()),
+        }
+    }
+
+    /// `this`
+    fn this(&self) -> Value {
+        let relation = match &self.subject {
+            // The tested model's `this` is a fixture, or nothing that exists.
+            Subject::UnitTest(unit) => unit.this(&self.runtime),
+            Subject::Node(node) if node.relation_name.is_none() && !has_relation(node) => return Value::from(()),
+            Subject::Node(node) => self.runtime.node_relation(node),
+            Subject::Source(source) => self.runtime.source_relation(source),
+            Subject::Macro { .. } => return Value::from(()),
+        };
+        RelationObject::value(relation, self.runtime.naming)
+    }
+
+    /// The names for rendering this scope's SQL.
+    pub fn context(self: &Arc<Self>) -> Arc<Context> {
+        self.context_with(|context| context)
+    }
+
+    /// The names, with some more of the caller's.
+    pub fn context_with(self: &Arc<Self>, more: impl FnOnce(Context) -> Context) -> Arc<Context> {
+        Arc::new_cyclic(|weak| {
+            let mut context = Context::new(self.runtime.namespace(self.subject.package()), Mode::Execute)
+                .base(self.runtime.nouns().base())
+                .set(SCOPE, Value::from_object(Handle(self.clone())))
+                .set("context", Value::from_object(ContextObject(weak.clone())))
+                .set("this", self.this())
+                .set("model", self.model());
+            if let Some(node) = self.subject.node() {
+                context = context
+                    .set("database", node.database.as_deref().map_or(Value::from(()), Value::from))
+                    .set("schema", node.schema.as_str())
+                    .set("pre_hooks", hooks(node, "pre-hook"))
+                    .set("post_hooks", hooks(node, "post-hook"));
+            }
+            if let Subject::UnitTest(unit) = &self.subject {
+                context = unit.overrides(context);
+            }
+            if let Some(compiled) = self.compiled.get() {
+                context = context.set("sql", &*compiled.sql).set("compiled_code", &*compiled.sql);
+            }
+            more(context)
+        })
+    }
+
+    pub(super) fn settings(&self) -> MutexGuard<'_, Vec<(String, Value)>> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn note_ephemeral(&self, id: &UniqueId) {
+        let mut seen = self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner);
+        if !seen.contains(id) {
+            seen.push(id.clone());
+        }
+    }
+
+    pub(super) fn take_ephemeral(&self) -> Vec<UniqueId> {
+        std::mem::take(&mut self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Calls a macro by the name that the subject's package sees.
+    ///
+    /// # Errors
+    /// There is no such macro, or it failed.
+    pub fn call_macro(
+        self: &Arc<Self>,
+        name: &str,
+        args: &[Value],
+        context: &Arc<Context>,
+    ) -> Result<Value, super::Failure> {
+        let Some(callable) = context.get(name) else {
+            return Err(super::Failure::from(missing_macro(name)));
+        };
+        self.runtime.engine.call(&callable, args, context).map_err(super::Failure::from)
+    }
+}
+
+fn missing_macro(name: &str) -> Box<Diagnostic> {
+    Diagnostic::error(crate::diag::Code::MacroNotFound, format!("there is no macro `{name}`")).boxed()
+}
+
+/// Whether a node builds something in the warehouse that `this` can name.
+fn has_relation(node: &Node) -> bool {
+    use crate::manifest::ResourceType::{Model, Seed, Snapshot, Test};
+    matches!(node.resource_type, Model | Seed | Snapshot | Test)
+}
+
+/// `pre_hooks` / `post_hooks`: `[{sql, transaction, index}]`.
+fn hooks(node: &Node, key: &str) -> Value {
+    let hooks = node.config.hooks(key);
+    let entries = hooks.iter().enumerate().map(|(index, hook)| {
+        pyvalue::from_json(&json!({"sql": hook.sql, "transaction": hook.transaction, "index": Json::from(index + 1)}))
+    });
+    pyvalue::list(entries.collect())
+}
+
+/// The scope as a Jinja value.
+struct Handle(Arc<Scope>);
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<scope>")
+    }
+}
+
+impl Object for Handle {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+}
+
+/// The scope whose render called a host function.
+pub(super) fn of(state: &State<'_, '_>) -> Result<Arc<Scope>, Error> {
+    let context = jinja::context(state);
+    of_context(context.as_ref()).ok_or_else(|| jinja::fail("this name needs a node that is being run"))
+}
+
+fn of_context(context: Option<&Arc<Context>>) -> Option<Arc<Scope>> {
+    Some(context?.get(SCOPE)?.downcast_object_ref::<Handle>()?.0.clone())
+}
+
+/// Jinja's `context`: the names of the render as a dict.
+#[derive(Debug)]
+struct ContextObject(Weak<Context>);
+
+impl Object for ContextObject {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.upgrade()?.get(key.as_str()?)
+    }
+
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, _: &[Value]) -> Result<Value, Error> {
+        Ok(Value::from_dyn_object(self.clone()))
+    }
+
+    fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+        let named = self.get_value(&Value::from(method));
+        match (method, named) {
+            ("get", None) => {
+                let mut a = Args::new(method, args);
+                let (key, default) = (a.take("key")?, a.or("default", ())?);
+                a.finish()?;
+                Ok(self.get_value(&key).unwrap_or(default))
+            }
+            // `context.my_macro(…)`
+            (_, Some(callable)) => callable.call(state, args),
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+}

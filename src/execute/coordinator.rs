@@ -1,0 +1,244 @@
+//! Who runs when: one thread owns the state of all steps, workers only hear of the step that they are to do.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use super::result::{NodeResult, Status};
+use super::run::{node_ref, panicked};
+use super::worker::Worker;
+use super::{CancelToken, Event, EventSink};
+use crate::diag::{Code, Diagnostic};
+use crate::manifest::ResourceType;
+use crate::plan::Step;
+
+/// The steps and the rules that stop them.
+pub struct Work<'a> {
+    pub steps: &'a [Step],
+    pub failed_tests_block: bool,
+    pub threads: usize,
+    pub fail_fast: bool,
+}
+
+/// A worker is through with a step.
+struct Done {
+    step: usize,
+    index: usize,
+    result: NodeResult,
+}
+
+const FAIL_FAST: &str = "Skipping due to fail_fast";
+const CANCELLED: &str = "cancelled";
+
+/// Runs all steps and gives their results in the order in which they ended.
+pub fn run(
+    work: &Work<'_>,
+    worker: &Arc<Worker>,
+    events: &Arc<dyn EventSink>,
+    cancel: &CancelToken,
+) -> Vec<Arc<NodeResult>> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(work.threads.max(1))
+        .thread_name(|at| format!("Thread-{} (worker)", at + 1))
+        .build();
+    let (sender, receiver) = mpsc::channel();
+    let mut state = State {
+        work,
+        worker,
+        events,
+        cancel,
+        waiting_for: work.steps.iter().map(|step| step.blocked_by.len()).collect(),
+        skip: vec![false; work.steps.len()],
+        finished: vec![false; work.steps.len()],
+        ready: BinaryHeap::new(),
+        running: 0,
+        started: 0,
+        stopped: None,
+        results: Vec::with_capacity(work.steps.len()),
+    };
+    match pool {
+        Ok(pool) => state.drive(&pool, &sender, &receiver),
+        Err(error) => state.stopped = Some(format!("no threads could be started: {error}")),
+    }
+    state.skip_rest();
+    state.results
+}
+
+struct State<'a> {
+    work: &'a Work<'a>,
+    worker: &'a Arc<Worker>,
+    events: &'a Arc<dyn EventSink>,
+    cancel: &'a CancelToken,
+    /// Blockers that have not ended yet.
+    waiting_for: Vec<usize>,
+    /// A blocker failed or was skipped for one that did.
+    skip: Vec<bool>,
+    finished: Vec<bool>,
+    /// Steps are in the order in which they should run, so their index is their priority.
+    ready: BinaryHeap<Reverse<usize>>,
+    running: usize,
+    started: usize,
+    /// Why no more steps are started.
+    stopped: Option<String>,
+    results: Vec<Arc<NodeResult>>,
+}
+
+impl State<'_> {
+    fn drive(&mut self, pool: &rayon::ThreadPool, sender: &Sender<Done>, receiver: &Receiver<Done>) {
+        let open = (0..self.work.steps.len()).filter(|at| self.waiting_for[*at] == 0);
+        self.ready.extend(open.map(Reverse));
+        loop {
+            self.dispatch(pool, sender);
+            if self.running == 0 {
+                return;
+            }
+            // Workers always answer: panics are caught there.
+            let Ok(done) = receiver.recv() else { return };
+            self.running -= 1;
+            self.finish(done.step, done.index, done.result);
+            // What else has ended meanwhile may open better steps than those that are ready now.
+            while let Ok(done) = receiver.try_recv() {
+                self.running -= 1;
+                self.finish(done.step, done.index, done.result);
+            }
+        }
+    }
+
+    fn dispatch(&mut self, pool: &rayon::ThreadPool, sender: &Sender<Done>) {
+        if self.cancel.is_cancelled() && self.stopped.is_none() {
+            self.stopped = Some(CANCELLED.to_owned());
+        }
+        while self.stopped.is_none() && self.running < self.work.threads.max(1) {
+            let Some(Reverse(at)) = self.ready.pop() else { return };
+            if self.skip[at] {
+                self.skip_step(at, None);
+                continue;
+            }
+            self.started += 1;
+            self.running += 1;
+            self.spawn(pool, sender.clone(), at);
+        }
+    }
+
+    fn spawn(&self, pool: &rayon::ThreadPool, sender: Sender<Done>, at: usize) {
+        let (worker, events) = (self.worker.clone(), self.events.clone());
+        let step = self.work.steps[at].clone();
+        let (index, total) = (self.started, self.work.steps.len());
+        pool.spawn(move || {
+            let thread = std::thread::current().name().unwrap_or("worker").to_owned();
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                if let Some(node) = node_ref(&worker.runtime, &step) {
+                    events.event(&Event::NodeStart { index, total, node, thread: thread.as_str().into() });
+                }
+                worker.run(&step, &thread)
+            }));
+            let result = result.unwrap_or_else(|panic| {
+                let node = node_ref(&worker.runtime, &step).unwrap_or_else(|| super::NodeRef::unknown(&step));
+                panicked(node, &thread, panic.as_ref())
+            });
+            // Nobody listens any more only when the coordinator itself is gone.
+            let _ = sender.send(Done { step: at, index, result });
+        });
+    }
+
+    /// Takes note of a result and opens what waited for it.
+    fn finish(&mut self, at: usize, index: usize, mut result: NodeResult) {
+        let blocks = self.blocks_others(at, &result);
+        if blocks && let Some(diagnostic) = &mut result.diagnostic {
+            let skipped = self.downstream(at);
+            if skipped > 0 {
+                add_skipped(diagnostic, skipped);
+            }
+        }
+        let failed = result.status.is_failure();
+        self.record(at, index, result, blocks);
+        if failed && self.work.fail_fast && self.stopped.is_none() {
+            self.stopped = Some(FAIL_FAST.to_owned());
+            // Statements that still run are of no use to anyone.
+            let _ = self.worker.runtime.pool.cancel_all();
+        }
+    }
+
+    fn blocks_others(&self, at: usize, result: &NodeResult) -> bool {
+        let step = &self.work.steps[at];
+        if step.keeps_going {
+            return false;
+        }
+        match result.status {
+            Status::Error | Status::RuntimeError | Status::PartialSuccess => true,
+            Status::Fail => {
+                self.work.failed_tests_block
+                    || !matches!(step.resource_type, ResourceType::Test | ResourceType::UnitTest)
+            }
+            Status::Skipped => true,
+            Status::Success | Status::Pass | Status::Warn | Status::NoOp => false,
+        }
+    }
+
+    fn record(&mut self, at: usize, index: usize, result: NodeResult, blocks: bool) {
+        let result = Arc::new(result);
+        let total = self.work.steps.len();
+        self.events.event(&Event::NodeFinished { index, total, result: result.clone() });
+        self.results.push(result);
+        self.finished[at] = true;
+        for next in &self.work.steps[at].blocks {
+            self.skip[*next] |= blocks;
+            self.waiting_for[*next] -= 1;
+            if self.waiting_for[*next] == 0 {
+                self.ready.push(Reverse(*next));
+            }
+        }
+    }
+
+    fn skip_step(&mut self, at: usize, message: Option<String>) {
+        let step = &self.work.steps[at];
+        let node = node_ref(&self.worker.runtime, step).unwrap_or_else(|| super::NodeRef::unknown(step));
+        self.started += 1;
+        let index = self.started;
+        self.record(at, index, NodeResult::skipped(node, message), true);
+    }
+
+    /// Steps that will not run because of this one.
+    fn downstream(&self, at: usize) -> usize {
+        let mut seen = vec![false; self.work.steps.len()];
+        let mut open = vec![at];
+        let mut count = 0;
+        while let Some(at) = open.pop() {
+            for next in &self.work.steps[at].blocks {
+                if !seen[*next] && !self.finished[*next] {
+                    seen[*next] = true;
+                    count += 1;
+                    open.push(*next);
+                }
+            }
+        }
+        count
+    }
+
+    /// After a stop: everything that has not ended is skipped, in order.
+    fn skip_rest(&mut self) {
+        let message = self.stopped.clone();
+        for at in 0..self.work.steps.len() {
+            if !self.finished[at] {
+                self.skip_step(at, message.clone());
+            }
+        }
+    }
+}
+
+/// Says in the diagnostic's last note how much was skipped for it.
+fn add_skipped(diagnostic: &mut Diagnostic, skipped: usize) {
+    let what = match skipped {
+        1 => "1 node downstream was skipped".to_owned(),
+        count => format!("{count} nodes downstream were skipped"),
+    };
+    match diagnostic.notes.iter_mut().find(|note| note.starts_with("from materialization")) {
+        Some(note) if diagnostic.code != Code::Internal => {
+            note.push_str("; ");
+            note.push_str(&what);
+        }
+        _ => diagnostic.notes.push(what),
+    }
+}

@@ -1,0 +1,229 @@
+//! on-run-start and on-run-end hooks, on the coordinator's thread, one after the other.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::result::{NodeRef, NodeResult, Status};
+use super::{Event, run::Job};
+use crate::compile::{Failure, Scope};
+use crate::jinja::value::Object;
+use crate::jinja::{Context, Error, ErrorKind, State, Value, pyvalue};
+use crate::manifest::{Detail, Node, ResourceType};
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum When {
+    Start,
+    End,
+}
+
+impl When {
+    /// The tag by which parsing marks the hooks.
+    fn tag(self) -> &'static str {
+        match self {
+            Self::Start => "on-run-start",
+            Self::End => "on-run-end",
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct Outcome {
+    pub ran: usize,
+    /// Hooks that failed or were skipped for one that did; those that succeeded are no results, as in dbt.
+    pub failed: Vec<Arc<NodeResult>>,
+}
+
+const THREAD: &str = "MainThread";
+
+/// Runs the hooks of one kind. The first that fails stops the others.
+pub fn run(job: &Job, when: When, results: &[Arc<NodeResult>]) -> Outcome {
+    let hooks = hooks(job, when);
+    let total = hooks.len();
+    let mut outcome = Outcome::default();
+    let names = End::new(job, results);
+    for (at, node) in hooks.iter().enumerate() {
+        let label = label(node, when);
+        if !outcome.failed.is_empty() || job.cancel.is_cancelled() {
+            outcome.failed.push(Arc::new(NodeResult::skipped(NodeRef::of_node(node), None)));
+            continue;
+        }
+        job.events.event(&Event::HookStart { index: at + 1, total, name: label.clone() });
+        let clock = Instant::now();
+        let scope = job.runtime.node(node, THREAD);
+        let ended = one(&scope, &names);
+        let seconds = clock.elapsed().as_secs_f64();
+        outcome.ran += 1;
+        let (status, message) = match ended {
+            Ok(message) => (Status::Success, message),
+            Err(failure) => {
+                if let Some(session) = scope.used_session() {
+                    session.close_transaction_after_error();
+                }
+                let diagnostic = failure.into_diagnostic(&scope);
+                let message = diagnostic.message.clone();
+                let result = NodeResult {
+                    status: Status::Error,
+                    execution_time: seconds,
+                    message: Some(message.clone()),
+                    diagnostic: Some(diagnostic),
+                    ..NodeResult::skipped(NodeRef::of_node(node), None)
+                };
+                outcome.failed.push(Arc::new(result));
+                (Status::Error, message)
+            }
+        };
+        job.events.event(&Event::HookFinished { index: at + 1, total, name: label, status, message, seconds });
+    }
+    outcome
+}
+
+/// The hooks in dbt's order: packages by name, the root project last; in a package as they are written.
+fn hooks(job: &Job, when: When) -> Vec<Arc<Node>> {
+    let manifest = &job.runtime.manifest;
+    let root = &job.runtime.project.name;
+    let is_hook = |node: &&Arc<Node>| {
+        node.resource_type == ResourceType::Operation && node.tags.iter().any(|tag| tag == when.tag())
+    };
+    let mut hooks: Vec<Arc<Node>> = manifest.nodes.values().filter(is_hook).cloned().collect();
+    hooks.sort_by(|a, b| (a.package == *root, &a.package, index(a)).cmp(&(b.package == *root, &b.package, index(b))));
+    hooks
+}
+
+fn index(node: &Node) -> usize {
+    match node.detail {
+        Detail::Operation { index } => index,
+        _ => 0,
+    }
+}
+
+/// `shop.on-run-start.0`
+fn label(node: &Node, when: When) -> String {
+    format!("{}.{}.{}", node.package, when.tag(), index(node))
+}
+
+fn one(scope: &Arc<Scope>, names: &End) -> Result<String, Failure> {
+    let compiled = scope.compile_with(|context| names.set(context))?;
+    if compiled.sql.trim().is_empty() {
+        return Ok("OK".to_owned());
+    }
+    let session = scope.session()?;
+    let result = session.execute(&compiled.sql, false, false)?;
+    session.commit()?;
+    Ok(result.response.message)
+}
+
+/// What only hooks see: the schemas of the run and, at its end, the results.
+struct End {
+    results: Value,
+    schemas: Value,
+    database_schemas: Value,
+}
+
+impl End {
+    fn new(job: &Job, results: &[Arc<NodeResult>]) -> Self {
+        let manifest = &job.runtime.manifest;
+        let nodes = job.plan.steps.iter().filter_map(|step| manifest.node(&step.unique_id));
+        let built = nodes.filter(|node| node.resource_type.is_refable() && !node.is_ephemeral());
+        let pairs: BTreeSet<(Option<&str>, &str)> =
+            built.map(|node| (node.database.as_deref(), node.schema.as_str())).collect();
+        let schemas: BTreeSet<&str> = pairs.iter().map(|(_, schema)| *schema).collect();
+        let entry = |result: &Arc<NodeResult>| {
+            let node = manifest.node(&result.unique_id).map_or(Value::from(()), crate::compile::node_value);
+            Value::from_object(ResultObject { result: result.clone(), node })
+        };
+        let pair = |(database, schema): (Option<&str>, &str)| {
+            pyvalue::tuple(vec![database.map_or(Value::from(()), Value::from), Value::from(schema)])
+        };
+        Self {
+            results: pyvalue::list(results.iter().map(entry).collect()),
+            schemas: pyvalue::list(schemas.into_iter().map(Value::from).collect()),
+            database_schemas: pyvalue::list(pairs.into_iter().map(pair).collect()),
+        }
+    }
+
+    fn set(&self, context: Context) -> Context {
+        context
+            .set("results", self.results.clone())
+            .set("schemas", self.schemas.clone())
+            .set("database_schemas", self.database_schemas.clone())
+    }
+}
+
+/// dbt's RunResult as macros read it.
+struct ResultObject {
+    result: Arc<NodeResult>,
+    node: Value,
+}
+
+const KEYS: &[&str] = &[
+    "status",
+    "timing",
+    "thread_id",
+    "execution_time",
+    "adapter_response",
+    "message",
+    "failures",
+    "unique_id",
+    "node",
+    "relation_name",
+    "compiled",
+    "compiled_code",
+];
+
+impl ResultObject {
+    fn field(&self, key: &str) -> Option<Value> {
+        let result = &self.result;
+        let text = |text: Option<&str>| text.map_or(Value::from(()), Value::from);
+        Some(match key {
+            "status" => Value::from(result.status.as_str()),
+            "thread_id" => Value::from(result.thread_id.as_str()),
+            "execution_time" => Value::from(result.execution_time),
+            "adapter_response" => pyvalue::from_json(&serde_json::Value::Object(result.adapter_response.clone())),
+            "message" => text(result.message.as_deref()),
+            "failures" => result.failures.map_or(Value::from(()), Value::from),
+            "unique_id" => Value::from(&*result.unique_id),
+            "relation_name" => text(result.relation_name.as_deref()),
+            "compiled" => result.compiled.map_or(Value::from(()), Value::from),
+            "compiled_code" => text(result.compiled_code.as_deref()),
+            "node" => self.node.clone(),
+            "timing" => {
+                let timings = result.timing.iter().map(|timing| {
+                    pyvalue::dict([
+                        (Value::from("name"), Value::from(timing.name)),
+                        (Value::from("started_at"), Value::from(timing.started_at.to_rfc3339())),
+                        (Value::from("completed_at"), Value::from(timing.completed_at.to_rfc3339())),
+                    ])
+                });
+                pyvalue::list(timings.collect())
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Debug for ResultObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<result of {}>", self.result.unique_id)
+    }
+}
+
+impl Object for ResultObject {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.field(key.as_str()?)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> crate::jinja::value::Enumerator {
+        crate::jinja::value::Enumerator::Str(KEYS)
+    }
+
+    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, _: &[Value]) -> Result<Value, Error> {
+        match method {
+            "to_dict" => {
+                Ok(pyvalue::dict(KEYS.iter().filter_map(|key| self.field(key).map(|value| (Value::from(*key), value)))))
+            }
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Models, seeds and snapshots: the macro that builds them, called once.
+
+use std::sync::Arc;
+
+use super::worker::Ending;
+use crate::compile::objects::relation::relation_of;
+use crate::compile::{Failure, Scope};
+use crate::diag::{Code, Diagnostic, suggest};
+use crate::jinja::Value;
+
+/// Calls the materialization of the node's `materialized` config.
+pub fn run(scope: &Arc<Scope>, used: &mut Option<String>) -> Result<Ending, Failure> {
+    let Some(node) = scope.subject.node() else { return Ok(Ending::default()) };
+    if node.language != "sql" {
+        let message = format!("{} is written in Python, which is not supported", scope.subject.describe());
+        return Err(Diagnostic::error(Code::NotSupported, message).boxed().into());
+    }
+    let value = call(scope, node.config.materialized(), used)?;
+    keep_relations(scope, &value)?;
+    let Some(main) = scope.stored("main") else {
+        let message = format!("materialization `{}` ran no statement `main`", node.config.materialized());
+        return Err(Diagnostic::error(Code::JinjaRuntime, message)
+            .help("a materialization must run `{% call statement('main') %}` once")
+            .boxed()
+            .into());
+    };
+    Ok(Ending { message: Some(main.response.message.clone()), ..Ending::default() })
+}
+
+/// Calls a materialization macro with the scope's names.
+pub fn call(scope: &Arc<Scope>, materialized: &str, used: &mut Option<String>) -> Result<Value, Failure> {
+    let runtime = &scope.runtime;
+    let Some(found) = runtime.materialization(materialized) else {
+        return Err(unknown(scope, materialized).into());
+    };
+    *used = Some(format!("`{materialized}` (package `{}`)", found.macro_def.package));
+    Ok(runtime.engine.call(&found.value, &[], &scope.context())?)
+}
+
+fn unknown(scope: &Scope, materialized: &str) -> Box<Diagnostic> {
+    let message =
+        format!("{} has the materialization `{materialized}`, which does not exist", scope.subject.describe());
+    let mut diagnostic = Diagnostic::error(Code::InvalidConfig, message);
+    if let Some(node) = scope.subject.node() {
+        let file = &node.body.file;
+        // Where the word stands in the file, when it does.
+        if let Some(at) = file.text.find(materialized) {
+            diagnostic = diagnostic.at(crate::diag::Span::new(file, at..at + materialized.len()), "");
+        }
+    }
+    let known = ["view", "table", "incremental", "ephemeral", "seed", "snapshot"];
+    match suggest::nearest(materialized, known) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")).boxed(),
+        None => diagnostic.boxed(),
+    }
+}
+
+/// Tells the cache what the materialization made; dbt requires that it says so.
+fn keep_relations(scope: &Arc<Scope>, value: &Value) -> Result<(), Failure> {
+    let relations = value.get_attr("relations").ok().filter(|relations| !relations.is_undefined());
+    let Some(relations) = relations.and_then(|relations| relations.try_iter().ok()) else {
+        let message = format!("the materialization of {} did not return its relations", scope.subject.describe());
+        return Err(Diagnostic::error(Code::JinjaRuntime, message)
+            .help("end it with `{{ return({'relations': [target_relation]}) }}`")
+            .boxed()
+            .into());
+    };
+    let cache = scope.session()?.cache();
+    for relation in relations {
+        if let Some(relation) = relation_of(&relation) {
+            cache.add(relation.clone());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Before the first node: the schemas exist and the relation cache knows what is in them.
+
+use std::collections::BTreeSet;
+
+use crate::adapter::SchemaName;
+use crate::compile::objects::relation::RelationObject;
+use crate::compile::{Failure, Runtime, Subject};
+use crate::diag::Diagnostic;
+use crate::manifest::{Node, Resource, ResourceType};
+use crate::plan::Plan;
+
+/// Creates the missing schemas of the plan's nodes and lists all of them, in as few round trips as the server allows.
+pub fn schemas(runtime: &std::sync::Arc<Runtime>, plan: &Plan) -> Result<(), Box<Diagnostic>> {
+    let needed: BTreeSet<SchemaName> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match runtime.manifest.get(&step.unique_id) {
+            Some(Resource::Node(node)) if builds_relation(runtime, node) => Some(schema_of(runtime, node)),
+            _ => None,
+        })
+        .collect();
+    if needed.is_empty() {
+        return Ok(());
+    }
+    let needed: Vec<SchemaName> = needed.into_iter().collect();
+    let subject = Subject::Macro { name: "schemas".into(), package: runtime.project.name.clone() };
+    let scope = runtime.scope(subject, "MainThread");
+    let work = || -> Result<(), Failure> {
+        let session = scope.session()?;
+        let missing = missing(session, &needed)?;
+        let context = scope.context();
+        for schema in &missing {
+            let relation = runtime.naming.relation(schema.database.clone(), Some(schema.schema.clone()), None);
+            let relation = RelationObject::value(relation, runtime.naming);
+            scope.call_macro("create_schema", &[relation], &context)?;
+        }
+        session.commit()?;
+        Ok(session.fill_cache(&needed)?)
+    };
+    work().map_err(|failure| failure.into_diagnostic(&scope))
+}
+
+fn missing(
+    session: &crate::adapter::session::Session,
+    needed: &[SchemaName],
+) -> Result<Vec<SchemaName>, crate::adapter::DbError> {
+    let databases: BTreeSet<Option<&str>> = needed.iter().map(|name| name.database.as_deref()).collect();
+    let mut missing = Vec::new();
+    for database in databases {
+        let there = session.list_schemas(database)?;
+        let exists = |name: &SchemaName| there.iter().any(|known| known.eq_ignore_ascii_case(&name.schema));
+        let here = needed.iter().filter(|name| name.database.as_deref() == database);
+        missing.extend(here.filter(|name| !exists(name)).cloned());
+    }
+    Ok(missing)
+}
+
+fn schema_of(runtime: &Runtime, node: &Node) -> SchemaName {
+    let has_databases = runtime.naming.include.database;
+    let database = node.database.clone().filter(|_| has_databases).or_else(|| runtime.adapter().database());
+    SchemaName { database, schema: node.schema.clone() }
+}
+
+/// Tests make a relation only when they store their failures.
+fn builds_relation(runtime: &Runtime, node: &Node) -> bool {
+    match node.resource_type {
+        ResourceType::Model => !node.is_ephemeral(),
+        ResourceType::Seed | ResourceType::Snapshot => true,
+        ResourceType::Test => node.config.store_failures().unwrap_or_else(|| {
+            runtime.project.flags.get("STORE_FAILURES").and_then(serde_json::Value::as_bool).unwrap_or(false)
+        }),
+        _ => false,
+    }
+}

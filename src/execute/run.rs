@@ -1,0 +1,176 @@
+//! One run from its first hook to its last file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::Utc;
+
+use super::coordinator::{self, Work};
+use super::hooks::{self, When};
+use super::result::{NodeRef, NodeResult, RunResults, Status};
+use super::worker::Worker;
+use super::{CancelToken, Event, EventSink, prepare};
+use crate::compile::Runtime;
+use crate::diag::{Code, Diagnostic};
+use crate::manifest::{Resource, ResourceType};
+use crate::plan::{Plan, Step, Verb};
+
+/// What the command line says about running.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// At least 1.
+    pub threads: usize,
+    /// Stop at the first error or failed test.
+    pub fail_fast: bool,
+    /// Warnings of tests are failures.
+    pub warn_error: bool,
+}
+
+/// What [`run`] needs.
+pub struct Job {
+    pub runtime: Arc<Runtime>,
+    pub plan: Plan,
+    pub settings: Settings,
+    pub events: Arc<dyn EventSink>,
+    pub cancel: CancelToken,
+}
+
+/// Runs the plan. Never fails as a whole: what went wrong is in the results.
+pub fn run(job: &Job) -> RunResults {
+    let (started_at, clock) = (Utc::now(), Instant::now());
+    let pool = job.runtime.pool.clone();
+    let mut outcome = Outcome::default();
+    job.cancel.attach(move || {
+        // Each statement that could not be stopped ends by itself; its node is still reported.
+        let _ = pool.cancel_all();
+    });
+    let worker = Arc::new(Worker { runtime: job.runtime.clone(), verb: job.plan.verb, settings: job.settings.clone() });
+    go(job, &worker, &mut outcome);
+    job.cancel.detach();
+    let mut diagnostics = outcome.diagnostics;
+    diagnostics.extend(job.runtime.finish_files());
+    let elapsed = clock.elapsed().as_secs_f64();
+    job.events.event(&Event::RunFinished { counts: counts(&job.plan, outcome.hooks), seconds: elapsed });
+    let cancelled = job.cancel.is_cancelled();
+    let failed =
+        outcome.results.iter().any(|result| result.status.is_failure()) || diagnostics.iter().any(Diagnostic::is_error);
+    RunResults {
+        results: outcome.results,
+        elapsed,
+        started_at,
+        generated_at: Utc::now(),
+        invocation_id: job.runtime.project.invocation.id.clone(),
+        success: !failed && !cancelled,
+        cancelled,
+        diagnostics,
+    }
+}
+
+#[derive(Default)]
+struct Outcome {
+    results: Vec<Arc<NodeResult>>,
+    diagnostics: Vec<Diagnostic>,
+    hooks: usize,
+}
+
+fn go(job: &Job, worker: &Arc<Worker>, outcome: &mut Outcome) {
+    let verb = job.plan.verb;
+    let target = job.runtime.project.profile.target_name.clone();
+    job.events.event(&Event::Concurrency { threads: job.settings.threads, target });
+    if builds(verb)
+        && let Err(diagnostic) = prepare::schemas(&job.runtime, &job.plan)
+    {
+        outcome.diagnostics.push(*diagnostic);
+        return;
+    }
+    if has_hooks(verb) {
+        let start = hooks::run(job, When::Start, &[]);
+        outcome.hooks += start.ran;
+        if !start.failed.is_empty() {
+            outcome.results.extend(start.failed);
+            skip_all(job, outcome);
+            return;
+        }
+    }
+    let work = Work {
+        steps: &job.plan.steps,
+        failed_tests_block: job.plan.failed_tests_block,
+        threads: job.settings.threads,
+        fail_fast: job.settings.fail_fast,
+    };
+    outcome.results.extend(coordinator::run(&work, worker, &job.events, &job.cancel));
+    if has_hooks(verb) && !job.cancel.is_cancelled() {
+        let end = hooks::run(job, When::End, &outcome.results);
+        outcome.hooks += end.ran;
+        outcome.results.extend(end.failed);
+    }
+}
+
+/// Whether the command makes relations.
+fn builds(verb: Verb) -> bool {
+    matches!(verb, Verb::Build | Verb::Run | Verb::Test | Verb::Seed | Verb::Snapshot)
+}
+
+fn has_hooks(verb: Verb) -> bool {
+    builds(verb)
+}
+
+/// A failed on-run-start hook: nothing was set up, so nothing runs.
+fn skip_all(job: &Job, outcome: &mut Outcome) {
+    let total = job.plan.steps.len();
+    for (at, step) in job.plan.steps.iter().enumerate() {
+        let Some(node) = node_ref(&job.runtime, step) else { continue };
+        let result = Arc::new(NodeResult::skipped(node, None));
+        job.events.event(&Event::NodeFinished { index: at + 1, total, result: result.clone() });
+        outcome.results.push(result);
+    }
+}
+
+/// What a step is called in results.
+pub(super) fn node_ref(runtime: &Runtime, step: &Step) -> Option<NodeRef> {
+    Some(match runtime.manifest.get(&step.unique_id)? {
+        Resource::Node(node) => NodeRef::of_node(node),
+        Resource::UnitTest(test) => NodeRef::of_unit_test(test),
+        Resource::Source(source) => NodeRef::of_source(source),
+        Resource::Exposure(exposure) => NodeRef::of_exposure(exposure),
+    })
+}
+
+/// `2 table models, 1 seed`: what ran, in dbt's order of words.
+fn counts(plan: &Plan, hooks: usize) -> Vec<(String, usize)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for step in &plan.steps {
+        let word = match step.resource_type {
+            ResourceType::Test => "data test",
+            ResourceType::UnitTest => "unit test",
+            other => other.as_str(),
+        };
+        *counts.entry(word).or_default() += 1;
+    }
+    let mut counts: Vec<(String, usize)> = counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect();
+    if hooks > 0 {
+        counts.push(("project hook".to_owned(), hooks));
+    }
+    counts
+}
+
+/// What became of a worker that panicked: a bug of ours, told as one.
+pub(super) fn panicked(node: NodeRef, thread: &str, panic: &(dyn std::any::Any + Send)) -> NodeResult {
+    let what = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "unknown".to_owned());
+    let message = format!("headwater failed while running `{}`: {what}", node.name);
+    let diagnostic = Diagnostic::error(Code::Internal, message.clone())
+        .help("this is a bug of headwater: please report it with the version and the command")
+        .node(&*node.unique_id);
+    NodeResult {
+        status: Status::Error,
+        thread_id: thread.to_owned(),
+        message: Some(message),
+        diagnostic: Some(diagnostic.boxed()),
+        ..NodeResult::skipped(node, None)
+    }
+}

@@ -1,0 +1,201 @@
+//! One step on one thread.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use chrono::Utc;
+use serde_json::Map;
+
+use super::result::{NodeRef, NodeResult, Status, Timing};
+use super::run::Settings;
+use super::{materialize, test, unit_test};
+use crate::compile::results::response_json;
+use crate::compile::{Compiled, Failure, Runtime, Scope, Subject, UnitScope};
+use crate::diag::{Code, Diagnostic};
+use crate::manifest::{Node, Resource, ResourceType};
+use crate::plan::{Step, Verb};
+
+/// What all workers share.
+pub struct Worker {
+    pub runtime: Arc<Runtime>,
+    pub verb: Verb,
+    pub settings: Settings,
+}
+
+/// How a node ended, before it is made a [`NodeResult`].
+#[derive(Default)]
+pub struct Ending {
+    pub status: Option<Status>,
+    pub message: Option<String>,
+    pub failures: Option<u64>,
+    pub adapter_response: Map<String, serde_json::Value>,
+    /// Of a test that failed or warned.
+    pub diagnostic: Option<Box<Diagnostic>>,
+}
+
+/// Times and findings of a step at work.
+struct Attempt {
+    timing: Vec<Timing>,
+    compiled: Option<Arc<Compiled>>,
+    /// `table` of `dbt_mysql`, once it is known.
+    materialization: Option<String>,
+}
+
+/// A deadlock or lock wait is tried again this many times.
+const RETRIES: u32 = 4;
+
+impl Worker {
+    pub fn run(&self, step: &Step, thread: &str) -> NodeResult {
+        match self.runtime.manifest.get(&step.unique_id) {
+            Some(Resource::Node(node)) => self.node(node, thread),
+            Some(Resource::UnitTest(test)) => {
+                let node = NodeRef::of_unit_test(test);
+                match UnitScope::new(&self.runtime, test) {
+                    Ok(unit) => self.attempts(node, None, &Subject::UnitTest(Arc::new(unit)), thread),
+                    Err(diagnostic) => failed(node, thread, diagnostic),
+                }
+            }
+            Some(Resource::Exposure(exposure)) => no_op(NodeRef::of_exposure(exposure), thread),
+            Some(Resource::Source(source)) => no_op(NodeRef::of_source(source), thread),
+            None => no_op(NodeRef::unknown(step), thread),
+        }
+    }
+
+    fn node(&self, node: &Arc<Node>, thread: &str) -> NodeResult {
+        let subject = Subject::Node(node.clone());
+        let mut result = self.attempts(NodeRef::of_node(node), Some(node), &subject, thread);
+        result.relation_name.clone_from(&node.relation_name);
+        result
+    }
+
+    /// Tries again after a deadlock where that repeats nothing that has been committed.
+    fn attempts(&self, name: NodeRef, node: Option<&Arc<Node>>, subject: &Subject, thread: &str) -> NodeResult {
+        let started = Instant::now();
+        let mut tried = 0;
+        loop {
+            let scope = self.runtime.scope(subject.clone(), thread);
+            let mut attempt = Attempt { timing: Vec::new(), compiled: None, materialization: None };
+            let outcome = self.once(&scope, node, &mut attempt);
+            if let Some(session) = scope.used_session() {
+                session.close_transaction_after_error();
+            }
+            match outcome {
+                Err(failure) if tried < RETRIES && self.may_retry(&scope, node, &failure) => {
+                    tried += 1;
+                    pause(tried);
+                }
+                outcome => return self.result(name, &scope, attempt, outcome, started),
+            }
+        }
+    }
+
+    fn once(&self, scope: &Arc<Scope>, node: Option<&Arc<Node>>, attempt: &mut Attempt) -> Result<Ending, Failure> {
+        let started_at = Utc::now();
+        let compiled = scope.compile();
+        attempt.timing.push(Timing { name: "compile", started_at, completed_at: Utc::now() });
+        let compiled = compiled?;
+        attempt.compiled = Some(compiled);
+        let resource_type = node.map_or(ResourceType::UnitTest, |node| node.resource_type);
+        let started_at = Utc::now();
+        let ending = match (self.verb, resource_type) {
+            (Verb::Compile | Verb::Show, _) | (_, ResourceType::Analysis) => Ok(Ending::default()),
+            (_, ResourceType::Test) => test::run(scope, &self.settings, &mut attempt.materialization),
+            (_, ResourceType::UnitTest) => unit_test::run(scope, &mut attempt.materialization),
+            _ => materialize::run(scope, &mut attempt.materialization),
+        };
+        attempt.timing.push(Timing { name: "execute", started_at, completed_at: Utc::now() });
+        ending
+    }
+
+    /// Safe to repeat: nothing of the user's ran (hooks), and what did run can run again.
+    fn may_retry(&self, scope: &Scope, node: Option<&Arc<Node>>, failure: &Failure) -> bool {
+        let Some(error) = &failure.database else { return false };
+        if !self.runtime.adapter().is_transient(error) || self.runtime.pool.is_cancelled() {
+            return false;
+        }
+        let Some(node) = node else { return true };
+        let hooks = ["pre-hook", "post-hook"].iter().any(|key| !node.config.hooks(key).is_empty());
+        let repeatable = matches!(node.config.materialized(), "view" | "table" | "test");
+        !hooks && (repeatable || scope.stored("main").is_none())
+    }
+
+    fn result(
+        &self,
+        name: NodeRef,
+        scope: &Arc<Scope>,
+        attempt: Attempt,
+        outcome: Result<Ending, Failure>,
+        started: Instant,
+    ) -> NodeResult {
+        let thread = scope.thread().to_owned();
+        let elapsed = started.elapsed();
+        let response = scope.stored("main").map(|stored| response_json(&stored.response)).unwrap_or_default();
+        let ending = match outcome {
+            Ok(ending) => ending,
+            Err(failure) => self.failure(scope, &attempt, failure, elapsed),
+        };
+        NodeResult {
+            unique_id: name.unique_id.clone(),
+            node: name,
+            status: ending.status.unwrap_or(Status::Success),
+            timing: attempt.timing,
+            thread_id: thread,
+            execution_time: elapsed.as_secs_f64(),
+            adapter_response: if ending.adapter_response.is_empty() { response } else { ending.adapter_response },
+            message: ending.message,
+            failures: ending.failures,
+            compiled: Some(attempt.compiled.is_some()),
+            compiled_path: attempt.compiled.as_ref().and_then(|compiled| self.runtime.shown_path(compiled)),
+            compiled_code: attempt.compiled.map(|compiled| compiled.sql.clone()),
+            relation_name: None,
+            diagnostic: ending.diagnostic,
+        }
+    }
+
+    fn failure(&self, scope: &Arc<Scope>, attempt: &Attempt, failure: Failure, elapsed: Duration) -> Ending {
+        if failure.is_cancelled() {
+            let diagnostic = Diagnostic::error(Code::Cancelled, format!("{} was cancelled", scope.subject.describe()));
+            return Ending {
+                status: Some(Status::Error),
+                message: Some("cancelled".to_owned()),
+                diagnostic: Some(diagnostic.boxed()),
+                ..Ending::default()
+            };
+        }
+        let mut diagnostic = failure.into_diagnostic(scope);
+        if let Some(materialization) = &attempt.materialization {
+            let number = scope.thread().chars().filter(char::is_ascii_digit).collect::<String>();
+            let seconds = elapsed.as_secs_f64();
+            let note = format!("from materialization {materialization}, thread {number}, after {seconds:.2} s");
+            diagnostic.notes.push(note);
+        }
+        Ending {
+            status: Some(Status::Error),
+            message: Some(diagnostic.message.clone()),
+            diagnostic: Some(diagnostic),
+            ..Ending::default()
+        }
+    }
+}
+
+/// A node that could not even begin.
+fn failed(node: NodeRef, thread: &str, diagnostic: Box<Diagnostic>) -> NodeResult {
+    NodeResult {
+        status: Status::Error,
+        thread_id: thread.to_owned(),
+        message: Some(diagnostic.message.clone()),
+        diagnostic: Some(diagnostic),
+        ..NodeResult::skipped(node, None)
+    }
+}
+
+fn no_op(node: NodeRef, thread: &str) -> NodeResult {
+    let message = Some("NO-OP".to_owned());
+    NodeResult { status: Status::NoOp, thread_id: thread.to_owned(), ..NodeResult::skipped(node, message) }
+}
+
+/// Waits longer with every try, and never two workers the same time.
+fn pause(tried: u32) {
+    let jitter = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.subsec_nanos() % 50);
+    std::thread::sleep(Duration::from_millis(u64::from(25 * (1 << tried) + jitter)));
+}

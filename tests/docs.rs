@@ -1,0 +1,14 @@
+//! The documentation says what the code does.
+
+use std::collections::BTreeSet;
+
+use headwater::diag::Code;
+
+#[test]
+fn every_code_is_documented_and_no_other() {
+    let page = include_str!("../docs/errors.md");
+    let documented: BTreeSet<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let known: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(documented, known);
+}

@@ -1,0 +1,127 @@
+"""The command line as a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import Warehouse
+
+MODELS = {
+    "models/one.sql": "{{ config(materialized='table', tags=['daily']) }} select 1 as n",
+    "models/two.sql": "select n from {{ ref('one') }}",
+}
+
+
+def headwater(project, *args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "headwater", *args]
+    return subprocess.run(command, cwd=project.project_dir, capture_output=True, text=True)
+
+
+def test_build_prints_what_it_did(duck: Warehouse):
+    done = headwater(duck.project(MODELS), "build")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "OK created sql table model" in done.stdout
+    assert "Done. PASS=2 WARN=0 ERROR=0 SKIP=0" in done.stdout
+
+
+def test_ls_prints_names_only(duck: Warehouse):
+    project = duck.project(MODELS)
+    assert headwater(project, "--quiet", "ls").stdout.split() == ["shop.one", "shop.two"]
+    assert headwater(project, "-q", "ls", "--select", "tag:daily", "--output", "name").stdout.split() == ["one"]
+
+
+def test_exit_codes(duck: Warehouse):
+    project = duck.project({**MODELS, "models/two.sql": "select nope from {{ ref('one') }}"})
+    assert headwater(project, "build").returncode == 1
+    assert headwater(project, "build", "--select", "one").returncode == 0
+    wrong = headwater(project, "build", "--no-such-flag")
+    assert wrong.returncode == 2
+    assert "command-line" in wrong.stderr
+    broken = duck.project({**MODELS, "models/two.sql": "select * from {{ ref('none') }}"}, "other")
+    parse = headwater(broken, "parse")
+    assert parse.returncode == 2
+    assert "error[ref-not-found]" in parse.stderr
+
+
+def test_version_and_help():
+    def run(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", "headwater", *args], capture_output=True, text=True)
+
+    import headwater
+
+    assert headwater.__version__ in run("--version").stdout
+    assert "build" in run("--help").stdout
+    assert "--full-refresh" in run("build", "--help").stdout
+
+
+def test_what_is_not_supported_says_so(duck: Warehouse):
+    done = headwater(duck.project(MODELS), "retry")
+    assert done.returncode == 2
+    assert "retry" in done.stderr
+
+
+def test_compile_writes_the_sql(duck: Warehouse):
+    project = duck.project(MODELS)
+    assert headwater(project, "compile").returncode == 0
+    compiled = duck.folder / "shop" / "target" / "compiled" / "shop" / "models" / "two.sql"
+    assert f'"{duck.schema}"."one"' in compiled.read_text()
+
+
+def test_show_prints_rows(duck: Warehouse):
+    project = duck.project(MODELS)
+    headwater(project, "run")
+    done = headwater(project, "show", "--inline", "select n + 41 as answer from {{ ref('one') }}")
+    assert "42" in done.stdout
+    assert "answer" in done.stdout
+
+
+def test_the_log_has_every_statement(duck: Warehouse):
+    project = duck.project(MODELS)
+    headwater(project, "run")
+    log = (duck.folder / "shop" / "logs" / "dbt.log").read_text()
+    assert "create" in log
+    assert "model.shop.one" in log
+
+
+def test_debug_checks_the_connection(warehouse: Warehouse):
+    done = headwater(warehouse.project(MODELS), "debug")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_deps_installs_local_packages(duck: Warehouse):
+    (duck.folder / "tools" / "macros").mkdir(parents=True)
+    (duck.folder / "tools" / "dbt_project.yml").write_text("name: tools\nversion: '1.0'\n")
+    (duck.folder / "tools" / "macros" / "one.sql").write_text("{% macro one() %}1{% endmacro %}")
+    project = duck.project(
+        {"packages.yml": "packages: [{local: ../tools}]", "models/a.sql": "select {{ tools.one() }} as n"}
+    )
+    assert headwater(project, "deps").returncode == 0
+    assert headwater(project, "build").returncode == 0
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT])
+def test_ctrl_c_ends_with_an_exit_code(duck: Warehouse, stop):
+    product = "range(100000000) a, range(100000) b where a.range + b.range = 3"
+    slow = "{{ config(materialized='table') }} select count(*) as n from " + product
+    project = duck.project({"models/slow.sql": slow})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "headwater", "run"],
+        cwd=project.project_dir,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    for line in process.stdout:
+        if "START" in line:
+            break
+    time.sleep(0.5)
+    process.send_signal(stop)
+    rest = process.communicate(timeout=60)[0]
+    assert process.returncode == 1, rest
+    assert "Traceback" not in rest
