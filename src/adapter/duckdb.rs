@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
-use self::credentials::Credentials;
+use self::credentials::{Credentials, Extension};
 pub use self::error::error_from_message;
 use super::{
     Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Include,
@@ -46,6 +46,16 @@ impl DuckDbAdapter {
     ) -> diag::Result<Self> {
         Ok(Self { credentials: Credentials::new(credentials, directory)?, driver, version: OnceLock::new() })
     }
+}
+
+/// Loads an extension, and installs it only if it is not there: installing asks the network every time.
+fn load(connection: &mut dyn Connection, extension: &Extension) -> DbResult<()> {
+    let load = format!("load {}", quoted(&extension.name));
+    if connection.execute(&load, false).is_err() {
+        connection.execute(&extension.install(), false)?;
+        connection.execute(&load, false)?;
+    }
+    Ok(())
 }
 
 /// A cell as a literal.
@@ -126,8 +136,7 @@ impl Adapter for DuckDbAdapter {
         }
         let mut connection = self.driver.open(path, *read_only, settings)?;
         for extension in extensions {
-            connection.execute(&extension.install(), false)?;
-            connection.execute(&format!("load {}", quoted(&extension.name)), false)?;
+            load(connection.as_mut(), extension)?;
         }
         Ok(connection)
     }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::cache::RelationCache;
@@ -11,6 +12,10 @@ use super::{
     Adapter, Cancel, Cell, Column, Connection, DbError, DbErrorKind, DbResult, QueryResult, Relation, SchemaName,
 };
 use crate::diag::log::{Level, Log, LogEntry};
+
+/// How often running statements are told to stop, and how long they get in between.
+const CANCEL_ATTEMPTS: u32 = 3;
+const CANCEL_PAUSE: Duration = Duration::from_millis(100);
 
 /// The comment that is sent with every statement of a session, already rendered, without `/*` and `*/`.
 #[derive(Debug, Clone)]
@@ -71,9 +76,19 @@ impl Pool {
     /// Stops every running statement and refuses new ones. The error is the first of those servers that could not be told.
     pub fn cancel_all(&self) -> DbResult<()> {
         self.cancelled.store(true, Ordering::SeqCst);
-        let handles: Vec<_> = lock(&self.running).values().cloned().collect();
-        // All are told, also when one of them cannot be reached.
-        handles.iter().map(|handle| handle.cancel()).fold(Ok(()), Result::and)
+        let mut told = Ok(());
+        for attempt in 0..CANCEL_ATTEMPTS {
+            let running: Vec<_> = lock(&self.running).values().cloned().collect();
+            if running.is_empty() {
+                break;
+            }
+            // A statement that was just being sent is not running yet, so whatever is still there is told again.
+            if attempt > 0 {
+                thread::sleep(CANCEL_PAUSE);
+            }
+            told = running.iter().map(|handle| handle.cancel()).fold(Ok(()), Result::and);
+        }
+        told
     }
 
     pub fn is_cancelled(&self) -> bool {
@@ -378,3 +393,6 @@ fn with_comment(sql: &str, comment: Option<&QueryComment>) -> (String, usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
