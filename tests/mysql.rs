@@ -1,6 +1,9 @@
 //! The MySQL adapter against real servers. `HEADWATER_TEST_MARIADB` and `HEADWATER_TEST_MYSQL` say where they are
 //! (`mysql://root@127.0.0.1:33061/?socket=/path`); `make servers` starts them and prints both. Each test makes its own database.
 
+// The helpers of tests are not tests to clippy.
+#![allow(clippy::expect_used, clippy::panic)]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

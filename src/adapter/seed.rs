@@ -49,7 +49,7 @@ impl Table {
 }
 
 /// The type of a column of texts, where None is null.
-pub fn infer<'a>(values: &[Option<&'a str>]) -> ColumnType {
+pub fn infer(values: &[Option<&str>]) -> ColumnType {
     let values = || values.iter().map(|value| value.filter(|text| !is_null(text)));
     Reading::of(values).kind(values)
 }

@@ -149,7 +149,8 @@ mod tests {
     #[test]
     fn a_use_counts_before_an_alias_of_the_same_name() {
         let sql = "select 1 as total, total from t";
-        assert_eq!(find_identifier(sql, "total", "mysql"), [19..24]);
+        let starts: Vec<_> = find_identifier(sql, "total", "mysql").iter().map(|range| range.start).collect();
+        assert_eq!(starts, [19]);
     }
 
     #[test]

@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 
 use super::quoted;
 use crate::adapter::credentials::Entries;
-use crate::adapter::relation::push_quoted;
 use crate::diag::{self, Code, Diagnostic};
 
 const KNOWN: &[&str] = &["path", "schema", "database", "settings", "extensions", "read_only"];

@@ -32,7 +32,7 @@ fn split_candidates(text: &str) -> (&str, Option<String>) {
     match found {
         None => (text, None),
         Some(at) => {
-            let candidates = text[at..].trim().split_whitespace().collect::<Vec<_>>().join(" ");
+            let candidates = text[at..].split_whitespace().collect::<Vec<_>>().join(" ");
             let mut help = candidates.replace(": : ", ": ");
             help.replace_range(..1, &help[..1].to_lowercase());
             (text[..at].trim_end(), Some(help))

@@ -76,7 +76,7 @@ impl Decoder {
             }
             Value::Bytes(bytes) if self.kind == ColumnType::Bytes => Cell::Bytes(bytes),
             Value::Bytes(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => self.from_text(text),
+                Ok(text) => self.parse(text),
                 Err(error) => Cell::Bytes(error.into_bytes()),
             },
             // Only the binary protocol sends these, which statements here do not use.
@@ -84,7 +84,7 @@ impl Decoder {
         }
     }
 
-    fn from_text(self, text: String) -> Cell {
+    fn parse(self, text: String) -> Cell {
         match self.kind {
             ColumnType::Int => text.parse().map_or(Cell::Text(text), Cell::Int),
             ColumnType::UInt => text.parse().map_or(Cell::Text(text), Cell::UInt),
