@@ -1,15 +1,35 @@
 //! Floor 11. The command line: argv → `(Command, Options)`, help, printers of events, exit codes.
+//!
+//! [`table`] declares every flag once; parsing, environment variables, help and errors are made from it.
+
+mod console;
+mod file;
+mod flag;
+mod help;
+mod json;
+mod line;
+mod live;
+mod parse;
+mod report;
+mod settings;
+mod table;
+mod values;
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use console::{Console, Tee};
+use file::LogFile;
+use settings::Settings;
 
 use crate::adapter::Drivers;
+use crate::diag::render::{self, Style};
 use crate::diag::{Code, Diagnostic};
-use crate::engine::Outcome;
+use crate::engine::{self, Outcome};
 use crate::execute::{CancelToken, EventSink};
 use crate::jinja::Modules;
-use crate::project::Env;
+use crate::project::{Env, Secrets};
 
 /// A stream that printers share.
 pub type Stream = Arc<Mutex<dyn Write + Send>>;
@@ -31,6 +51,88 @@ pub struct Host {
 
 /// Runs a command line; `argv` is without the program's name. Prints to the host's streams.
 pub fn main(argv: &[String], host: Host) -> Outcome {
-    let _ = (argv, host);
-    Outcome::failed(vec![Diagnostic::error(Code::Internal, "the commands are not wired yet")])
+    let given = match parse::parse(argv) {
+        Ok(given) => given,
+        Err(_) if argv.is_empty() => return print(&host, &help::help(None)),
+        Err(problem) => return refuse(&host, vec![*problem]),
+    };
+    if given.version {
+        return print(&host, &help::version());
+    }
+    let Some(command) = given.command.filter(|_| !given.help) else {
+        return print(&host, &help::help(given.command));
+    };
+    match settings::settings(&given, command, &host.env, &host.cwd, host.is_terminal) {
+        Ok(mut settings) => {
+            settings.options.invocation_command = format!("headwater {}", argv.join(" "));
+            run(&settings, host)
+        }
+        Err(problems) => refuse(&host, problems),
+    }
 }
+
+fn run(settings: &Settings, host: Host) -> Outcome {
+    let secrets = Secrets::new(&host.env);
+    let width = settings.options.printer_width;
+    let in_ci = host.env.get("CI").is_some_and(|text| !text.is_empty());
+    let console = Console::new(
+        host.stdout.clone(),
+        settings.console.clone(),
+        width,
+        settings.options.print,
+        secrets.clone(),
+        host.is_terminal && !in_ci,
+    );
+    let (file, problem) = open_log(settings, width, &secrets);
+    let mut tee = Tee { sinks: vec![console.clone()], logs: vec![console.clone()] };
+    if let Some(file) = &file {
+        tee.sinks.push(file.clone());
+        tee.logs.push(file.clone());
+    }
+    tee.sinks.extend(host.listener.clone());
+    let tee = Arc::new(tee);
+    let engine_host = engine::Host {
+        drivers: host.drivers,
+        modules: host.modules,
+        events: tee.clone(),
+        log: tee,
+        cancel: host.cancel,
+        env: host.env,
+        cwd: host.cwd,
+    };
+    let mut outcome = engine::invoke(settings.command, &settings.options, &engine_host);
+    outcome.diagnostics.extend(problem);
+    console.finish();
+    report::Report { settings, console: &console, file: file.as_deref(), stderr: &host.stderr, secrets: &secrets }
+        .outcome(&outcome);
+    outcome
+}
+
+fn open_log(settings: &Settings, width: usize, secrets: &Secrets) -> (Option<Arc<LogFile>>, Option<Diagnostic>) {
+    let Some(dir) = &settings.log_dir else { return (None, None) };
+    match LogFile::open(dir, settings.log_max_bytes, settings.file.clone(), width, secrets.clone()) {
+        Ok(file) => (Some(Arc::new(file)), None),
+        Err(error) => {
+            let text = format!("no log file could be opened in `{}`: {error}", dir.display());
+            (None, Some(Diagnostic::warning(Code::File, text)))
+        }
+    }
+}
+
+fn print(host: &Host, text: &str) -> Outcome {
+    let mut stdout = host.stdout.lock().unwrap_or_else(PoisonError::into_inner);
+    // Whoever reads may have left; there is nobody to tell.
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    Outcome { output: text.to_owned(), ..Outcome::default() }
+}
+
+/// A command line that makes no sense: nothing was done.
+fn refuse(host: &Host, problems: Vec<Diagnostic>) -> Outcome {
+    let style = Style { color: host.is_terminal && host.env.get("NO_COLOR").is_none(), ..Style::PLAIN };
+    let mut stderr = host.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = stderr.write_all(render::text(&problems, style).as_bytes()).and_then(|()| stderr.flush());
+    Outcome::failed(problems)
+}
+
+#[cfg(test)]
+mod tests;

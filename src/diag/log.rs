@@ -9,6 +9,18 @@ pub enum Level {
     Error,
 }
 
+impl Level {
+    /// dbt's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// One line of the log.
 #[derive(Debug, Clone, Copy)]
 pub struct LogEntry<'a> {

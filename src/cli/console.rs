@@ -1,0 +1,150 @@
+//! Tells people (or programs, as JSON) what happens, line by line, and shows on a terminal what is running.
+
+use std::io::Write;
+use std::sync::{Arc, PoisonError};
+
+use super::line::{self, Line};
+use super::live::Live;
+use super::settings::Telling;
+use super::{Stream, json};
+use crate::diag::log::{Level, Log, LogEntry};
+use crate::execute::{Event, EventSink};
+use crate::project::Secrets;
+
+/// The console of one command. Shared by the engine's threads.
+pub(super) struct Console {
+    stdout: Stream,
+    telling: Telling,
+    width: usize,
+    /// `print()` of macros is wanted.
+    print: bool,
+    secrets: Secrets,
+    live: Option<Live>,
+    json: json::Writer,
+}
+
+impl Console {
+    /// `live` is whether a line at the bottom may show what is running.
+    pub(super) fn new(
+        stdout: Stream,
+        telling: Telling,
+        width: usize,
+        print: bool,
+        secrets: Secrets,
+        live: bool,
+    ) -> Arc<Self> {
+        let live = (live && !telling.json && telling.level <= Some(Level::Info) && telling.level.is_some())
+            .then(|| Live::new(stdout.clone()));
+        Arc::new(Self { stdout, telling, width, print, secrets, live, json: json::Writer::default() })
+    }
+
+    /// Whether lines of this level are told.
+    pub(super) fn tells(&self, level: Level) -> bool {
+        self.telling.level.is_some_and(|least| level >= least)
+    }
+
+    pub(super) fn line(&self, line: &Line) {
+        if self.tells(line.level) {
+            let text = match self.telling.json {
+                true => self.json.line(line),
+                false => stamped(&if self.telling.colors { line.painted() } else { line.plain() }),
+            };
+            self.write(&text);
+        }
+    }
+
+    /// What was asked for: told whatever the level, without a time.
+    pub(super) fn payload(&self, text: &str) {
+        self.write(text.trim_end_matches('\n'));
+    }
+
+    /// Takes the live line away for good.
+    pub(super) fn finish(&self) {
+        if let Some(live) = &self.live {
+            live.finish();
+        }
+    }
+
+    fn write(&self, text: &str) {
+        let text = self.secrets.mask(text);
+        let mut stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(live) = &self.live {
+            live.clear(&mut *stdout);
+        }
+        // A closed pipe (`headwater ls | head`) is no reason to stop a run.
+        let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    }
+}
+
+/// dbt's shape of a line: the time, two blanks, the text.
+fn stamped(text: &str) -> String {
+    format!("{}  {text}", chrono::Local::now().format("%H:%M:%S")).trim_end().to_owned()
+}
+
+impl EventSink for Console {
+    fn event(&self, event: &Event) {
+        if let Some(live) = &self.live {
+            live.event(event);
+        }
+        if self.telling.json {
+            for text in self.json.event(event, self.width, |level| self.tells(level)) {
+                self.write(&text);
+            }
+            return;
+        }
+        line::lines(event, self.width).iter().for_each(|line| self.line(line));
+    }
+}
+
+impl Log for Console {
+    fn write(&self, entry: &LogEntry<'_>) {
+        if entry.event == "PrintEvent" {
+            if self.print {
+                self.payload(entry.text);
+            }
+            return;
+        }
+        self.line(&Line::new(entry.level, "", entry.event, entry.text));
+    }
+}
+
+/// Sends events and log entries to several listeners.
+pub(super) struct Tee {
+    pub sinks: Vec<Arc<dyn EventSink>>,
+    pub logs: Vec<Arc<dyn Log>>,
+}
+
+impl EventSink for Tee {
+    fn event(&self, event: &Event) {
+        self.sinks.iter().for_each(|sink| sink.event(event));
+    }
+}
+
+impl Log for Tee {
+    fn write(&self, entry: &LogEntry<'_>) {
+        self.logs.iter().for_each(|log| log.write(entry));
+    }
+}
+
+/// Text that can be looked at afterwards, for tests.
+#[cfg(test)]
+#[derive(Clone, Default)]
+pub(super) struct Captured(pub Arc<std::sync::Mutex<Vec<u8>>>);
+
+#[cfg(test)]
+impl Captured {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+#[cfg(test)]
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

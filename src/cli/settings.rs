@@ -1,0 +1,369 @@
+//! From what was said to the engine's [`Options`] and to how things are told.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::parse::{Given, usage};
+use super::table::{self, *};
+use super::values::Values;
+use crate::diag::log::Level;
+use crate::diag::{Diagnostic, SourceFile};
+use crate::engine::{Command, Options, Output, WarnError};
+use crate::manifest::ResourceType;
+use crate::project::Env;
+use crate::select::Indirect;
+use crate::yaml;
+
+/// How much is told, and in which shape.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Telling {
+    /// None: nothing.
+    pub level: Option<Level>,
+    pub json: bool,
+    pub colors: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Settings {
+    pub command: Command,
+    pub options: Options,
+    pub console: Telling,
+    pub file: Telling,
+    /// None: there is no project, hence no place for a log file.
+    pub log_dir: Option<PathBuf>,
+    /// Bytes; 0 is no limit.
+    pub log_max_bytes: u64,
+}
+
+/// What dbt_project.yml says about the command line. Problems of the file are told when it is really loaded.
+#[derive(Debug, Default)]
+pub(super) struct ProjectFile {
+    root: Option<PathBuf>,
+    flags: Map<String, Value>,
+    log_path: Option<String>,
+}
+
+impl ProjectFile {
+    /// The nearest one at or above `dir`.
+    fn find(dir: &Path) -> Self {
+        let Some(root) = dir.ancestors().find(|dir| dir.join("dbt_project.yml").is_file()) else {
+            return Self::default();
+        };
+        let text = std::fs::read_to_string(root.join("dbt_project.yml")).unwrap_or_default();
+        let tree = yaml::parse(&SourceFile::new("dbt_project.yml", text), &mut Vec::new()).ok();
+        let tree = tree.map(|node| node.to_json()).unwrap_or_default();
+        let flags = tree.get("flags").and_then(Value::as_object).cloned().unwrap_or_default();
+        let log_path = tree.get("log-path").and_then(Value::as_str).map(str::to_owned);
+        Self { root: Some(root.to_owned()), flags, log_path }
+    }
+}
+
+/// Makes the settings of a command.
+///
+/// # Errors
+/// Everything that is wrong with flags, environment variables and the project's `flags:`.
+pub(super) fn settings(
+    given: &Given,
+    command: Command,
+    env: &Env,
+    cwd: &Path,
+    is_terminal: bool,
+) -> Result<Settings, Vec<Diagnostic>> {
+    let no_flags = Map::new();
+    let early = Values::new(given, env, &no_flags);
+    let project_dir = early.path(&PROJECT_DIR).map(|dir| cwd.join(dir));
+    let file = ProjectFile::find(project_dir.as_deref().unwrap_or(cwd));
+    let values = Values::new(given, env, &file.flags);
+    check_conflicts(&values, command);
+    let console = console(&values, env, is_terminal);
+    let settings = Settings {
+        command,
+        options: options(&values, given, command, console.colors),
+        file: log_file(&values, &console),
+        log_dir: log_dir(&values, &file, cwd),
+        log_max_bytes: values.number(&LOG_FILE_MAX_BYTES).map_or(10 * 1024 * 1024, |bytes| bytes.unsigned_abs()),
+        console,
+    };
+    let problems = values.finish();
+    if problems.is_empty() { Ok(settings) } else { Err(problems) }
+}
+
+fn check_conflicts(values: &Values<'_>, command: Command) {
+    let both = |a: &super::flag::Flag, b: &super::flag::Flag| {
+        if values.is_given(a) && values.is_given(b) {
+            values.problem(usage(format!("`--{}` and `--{}` cannot be used together", a.long, b.long)));
+        }
+    };
+    both(&WARN_ERROR, &WARN_ERROR_OPTIONS);
+    both(&INLINE, &SELECT);
+    both(&INLINE, &SELECTOR);
+    both(&INLINE, &MODELS);
+    if command == Command::List {
+        both(&SELECT, &MODELS);
+        both(&MODELS, &RESOURCE_TYPES);
+    }
+    let needs_something = command == Command::Show;
+    if needs_something && ![&SELECT, &MODELS, &INLINE, &SELECTOR].iter().any(|flag| values.is_given(flag)) {
+        let problem = usage("`show` needs to be told what to show");
+        values.problem(problem.help("`headwater show --select my_model`, or `--inline \"select 1\"`"));
+    }
+    let output = values.is_given(&OUTPUT).then(|| values.text(&OUTPUT)).flatten();
+    let fits = match output.as_deref() {
+        Some("text") => command != Command::List,
+        Some("selector" | "name" | "path") => command == Command::List,
+        _ => true,
+    };
+    if !fits {
+        let choices = if command == Command::List { "`selector`, `name`, `path`, `json`" } else { "`text`, `json`" };
+        let shown = output.unwrap_or_default();
+        values.problem(
+            usage(format!("`{shown}` is not an output of `{}`", command.as_str()))
+                .note(format!("outputs are {choices}")),
+        );
+    }
+}
+
+fn options(values: &Values<'_>, given: &Given, command: Command, colors: bool) -> Options {
+    let resource_types = types(values, &RESOURCE_TYPES, command);
+    let by_models = command == Command::List && values.is_given(&MODELS);
+    Options {
+        project_dir: values.path(&PROJECT_DIR),
+        profiles_dir: values.path(&PROFILES_DIR),
+        profile: values.text(&PROFILE),
+        target: values.text(&TARGET),
+        vars: values.mapping(&VARS).unwrap_or_default(),
+        threads: values.number(&THREADS).and_then(|number| usize::try_from(number).ok()),
+        target_path: values.path(&TARGET_PATH),
+        log_path: values.path(&LOG_PATH),
+        select: [values.words(&SELECT), values.words(&MODELS)].concat(),
+        exclude: values.words(&EXCLUDE),
+        selector: values.text(&SELECTOR),
+        indirect_selection: values
+            .text(&INDIRECT_SELECTION)
+            .and_then(|text| Indirect::parse(&text))
+            .unwrap_or_default(),
+        resource_types: if by_models { vec![ResourceType::Model] } else { resource_types },
+        exclude_resource_types: types(values, &EXCLUDE_RESOURCE_TYPES, command),
+        full_refresh: values.set_switch(&FULL_REFRESH),
+        store_failures: values.set_switch(&STORE_FAILURES),
+        fail_fast: values.switch(&FAIL_FAST),
+        warn_error: warn_error(values),
+        populate_cache: values.switch(&POPULATE_CACHE),
+        cache_selected_only: values.switch(&CACHE_SELECTED_ONLY),
+        log_cache_events: values.switch(&LOG_CACHE_EVENTS),
+        introspect: values.switch(&INTROSPECT),
+        write_json: values.switch(&WRITE_JSON),
+        version_check: values.switch(&VERSION_CHECK),
+        print: values.switch(&PRINT),
+        quiet: values.switch(&QUIET),
+        debug: values.switch(&table::DEBUG),
+        use_colors: colors,
+        printer_width: values.number(&PRINTER_WIDTH).and_then(|width| usize::try_from(width).ok()).unwrap_or(80),
+        inline: values.text(&INLINE),
+        limit: match values.number(&LIMIT) {
+            None => Some(5),
+            Some(rows) => usize::try_from(rows).ok(),
+        },
+        output: match values.text(&OUTPUT).as_deref() {
+            Some("text") => Output::Text,
+            Some("json") => Output::Json,
+            Some("selector") => Output::Selector,
+            Some("name") => Output::Name,
+            Some("path") => Output::Path,
+            _ => Output::Default,
+        },
+        output_keys: values.words(&OUTPUT_KEYS),
+        show: values.switch(&SHOW),
+        operation: given.operands.first().cloned(),
+        args: values.mapping(&ARGS).unwrap_or_default(),
+        connection: values.switch(&CONNECTION),
+        config_dir: values.switch(&CONFIG_DIR),
+        clean_project_files_only: values.switch(&CLEAN_PROJECT_FILES_ONLY),
+        upgrade: values.switch(&UPGRADE),
+        lock: values.switch(&LOCK),
+        invocation_command: String::new(),
+    }
+}
+
+/// `default` adds nothing, `all` adds everything; types that projects cannot have yet match nothing.
+fn types(values: &Values<'_>, flag: &super::flag::Flag, command: Command) -> Vec<ResourceType> {
+    use ResourceType::{Analysis, Exposure, Model, Seed, Snapshot, Source, Test, UnitTest};
+    if !flag.on.has(command) {
+        return Vec::new();
+    }
+    let mut types = Vec::new();
+    for name in values.words(flag) {
+        match name.as_str() {
+            "all" => types.extend([Model, Seed, Snapshot, Test, UnitTest, Source, Exposure, Analysis]),
+            "default" => types.extend([Model, Seed, Snapshot, Test, UnitTest, Source, Exposure]),
+            "model" => types.push(Model),
+            "seed" => types.push(Seed),
+            "snapshot" => types.push(Snapshot),
+            "test" => types.push(Test),
+            "unit_test" => types.push(UnitTest),
+            "source" => types.push(Source),
+            "exposure" => types.push(Exposure),
+            "analysis" => types.push(Analysis),
+            other => values.problem(super::parse::not_supported(
+                &format!("resource type `{other}`"),
+                "projects cannot have any of them yet",
+            )),
+        }
+    }
+    types
+}
+
+fn warn_error(values: &Values<'_>) -> WarnError {
+    // The nearer of the two wins; said on the command line together, they are a conflict.
+    let all = values.switch(&WARN_ERROR) && !values.is_given(&WARN_ERROR_OPTIONS);
+    match values.mapping(&WARN_ERROR_OPTIONS) {
+        _ if all => WarnError::all(),
+        None => WarnError::default(),
+        Some(map) => WarnError::from_options(&map).unwrap_or_else(|problem| {
+            values.problem(*problem);
+            WarnError::default()
+        }),
+    }
+}
+
+fn console(values: &Values<'_>, env: &Env, is_terminal: bool) -> Telling {
+    let no_color = env.get("NO_COLOR").is_some_and(|text| !text.is_empty());
+    let level = match (values.switch(&table::DEBUG), values.switch(&QUIET)) {
+        (true, _) => Some(Level::Debug),
+        (false, true) => Some(Level::Error),
+        (false, false) => values.text(&LOG_LEVEL).map_or(Some(Level::Info), |text| level(&text)),
+    };
+    Telling {
+        level,
+        json: values.text(&LOG_FORMAT).as_deref() == Some("json"),
+        colors: values.set_switch(&USE_COLORS).unwrap_or(is_terminal && !no_color),
+    }
+}
+
+/// Where only the console's flag is set, the log file follows it.
+fn log_file(values: &Values<'_>, console: &Telling) -> Telling {
+    let level_flag = if values.is_set(&LOG_LEVEL_FILE) { &LOG_LEVEL_FILE } else { &LOG_LEVEL };
+    let format_flag = if values.is_set(&LOG_FORMAT_FILE) { &LOG_FORMAT_FILE } else { &LOG_FORMAT };
+    let follows_colors = values.is_set(&USE_COLORS) && !values.is_set(&USE_COLORS_FILE);
+    Telling {
+        level: values.text(level_flag).map_or(Some(Level::Debug), |text| level(&text)),
+        json: values.text(format_flag).as_deref() == Some("json"),
+        colors: if follows_colors { console.colors } else { values.switch(&USE_COLORS_FILE) },
+    }
+}
+
+fn level(text: &str) -> Option<Level> {
+    match text {
+        "debug" => Some(Level::Debug),
+        "info" => Some(Level::Info),
+        "warn" => Some(Level::Warn),
+        "error" => Some(Level::Error),
+        _ => None,
+    }
+}
+
+fn log_dir(values: &Values<'_>, file: &ProjectFile, cwd: &Path) -> Option<PathBuf> {
+    if values.is_given(&LOG_PATH) {
+        return values.path(&LOG_PATH).map(|dir| cwd.join(dir));
+    }
+    let root = file.root.as_ref()?;
+    let dir = values.path(&LOG_PATH).or_else(|| file.log_path.as_ref().map(PathBuf::from));
+    Some(root.join(dir.unwrap_or_else(|| PathBuf::from("logs"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::parse::parse;
+
+    fn made(line: &[&str], env: &[(&str, &str)], project: &str) -> Result<Settings, Vec<Diagnostic>> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("dbt_project.yml"), format!("name: shop\n{project}")).unwrap();
+        let argv: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
+        let given = parse(&argv).unwrap();
+        let env = Env::from(env.iter().copied());
+        settings(&given, given.command.unwrap(), &env, dir.path(), false)
+    }
+
+    fn ok(line: &[&str], env: &[(&str, &str)], project: &str) -> Settings {
+        made(line, env, project).unwrap()
+    }
+
+    fn wrong(line: &[&str]) -> Vec<String> {
+        made(line, &[], "").unwrap_err().into_iter().map(|problem| problem.message).collect()
+    }
+
+    #[test]
+    fn the_command_line_beats_the_environment_beats_the_project() {
+        let project = "flags: {fail_fast: true, printer_width: 100, indirect_selection: cautious}";
+        let plain = ok(&["build"], &[], project).options;
+        assert_eq!((plain.fail_fast, plain.printer_width, plain.indirect_selection), (true, 100, Indirect::Cautious));
+        let env = [("DBT_FAIL_FAST", "0"), ("DBT_PRINTER_WIDTH", "90"), ("DBT_ENGINE_PRINTER_WIDTH", "95")];
+        let from_env = ok(&["build"], &env, project).options;
+        assert_eq!((from_env.fail_fast, from_env.printer_width), (false, 95));
+        let said = ok(&["build", "--fail-fast", "--printer-width", "70"], &env, project).options;
+        assert_eq!((said.fail_fast, said.printer_width), (true, 70));
+        assert_eq!(
+            ok(&["build"], &[("HEADWATER_TARGET", "a"), ("DBT_TARGET", "b")], "").options.target,
+            Some("a".into())
+        );
+    }
+
+    #[test]
+    fn words_and_mappings() {
+        let options = ok(&["build", "--select", "a b", "c", "-m", "d", "--vars", "{x: 1, y: [a]}"], &[], "").options;
+        assert_eq!(options.select, ["a", "b", "c", "d"]);
+        assert_eq!(Value::Object(options.vars), serde_json::json!({"x": 1, "y": ["a"]}));
+        assert_eq!(
+            Value::Object(ok(&["run", "--vars", "x: yes"], &[], "").options.vars),
+            serde_json::json!({"x": true})
+        );
+        assert_eq!(wrong(&["run", "--vars", "[a]"]), ["`--vars` needs a YAML mapping, not a list"]);
+        assert_eq!(ok(&["show", "-s", "a", "--limit", "-1"], &[], "").options.limit, None);
+        assert_eq!(ok(&["ls", "-m", "a"], &[], "").options.resource_types, [ResourceType::Model]);
+    }
+
+    #[test]
+    fn wrong_values_are_collected() {
+        let mut told = wrong(&["run", "--threads", "0", "--printer-width", "x", "--indirect-selection", "eagre"]);
+        told.sort();
+        assert_eq!(
+            told,
+            [
+                "`0` of `--threads` is less than 1",
+                "`eagre` is not a value for `--indirect-selection`",
+                "`x` of `--printer-width` is not a whole number",
+            ]
+        );
+    }
+
+    #[test]
+    fn conflicts() {
+        assert_eq!(
+            wrong(&["run", "--warn-error", "--warn-error-options", "{error: all}"]),
+            ["`--warn-error` and `--warn-error-options` cannot be used together"]
+        );
+        assert_eq!(wrong(&["show"]), ["`show` needs to be told what to show"]);
+        assert_eq!(wrong(&["ls", "--output", "text"]), ["`text` is not an output of `list`"]);
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_from_the_environment_too() {
+        let problems = made(&["run"], &[("DBT_DEFER", "true"), ("DBT_EMPTY", "false")], "").unwrap_err();
+        assert_eq!(problems.len(), 1);
+        assert_eq!(
+            problems[0].message,
+            "dbt's environment variable `DBT_DEFER` is not supported: artifacts of earlier runs are not read yet"
+        );
+    }
+
+    #[test]
+    fn the_log_file_follows_the_console_unless_told_otherwise() {
+        let settings = ok(&["run", "--log-level", "warn", "--log-format", "json"], &[], "log-path: mylogs");
+        assert_eq!((settings.file.level, settings.file.json), (Some(Level::Warn), true));
+        assert!(settings.log_dir.unwrap().ends_with("mylogs"));
+        let settings = ok(&["run", "--log-level", "warn", "--log-level-file", "none"], &[], "");
+        assert_eq!((settings.console.level, settings.file.level), (Some(Level::Warn), None));
+    }
+}

@@ -1,0 +1,328 @@
+//! Every flag and command, in one place.
+
+use super::flag::{Flag, Kind, On, Refused};
+use crate::engine::Command;
+use crate::engine::Command::{
+    Build, Clean, Compile, Debug, Deps, List, Run, RunOperation, Seed, Show, Snapshot, SourceFreshness, Test,
+};
+
+/// Declares the flags, and the list of them.
+macro_rules! flags {
+    ($($name:ident = $flag:expr;)*) => {
+        $(pub(super) static $name: Flag = $flag;)*
+        pub(super) static FLAGS: &[&Flag] = &[$(&$name,)*];
+    };
+}
+
+/// Takes `--select` and `--exclude`.
+const SELECTS: On = On::of(&[Build, Run, Test, Seed, Snapshot, Compile, Show, List, SourceFreshness]);
+/// Opens connections.
+const CONNECTS: On =
+    On::of(&[Build, Run, Test, Seed, Snapshot, Compile, Show, SourceFreshness, RunOperation, Command::Parse, Debug]);
+const REFRESHES: On = On::of(&[Build, Run, Seed, Compile, Show]);
+const TYPED: On = On::of(&[Build, Test, List]);
+
+const TYPES: &[&str] = &[
+    "model",
+    "seed",
+    "snapshot",
+    "test",
+    "unit_test",
+    "source",
+    "exposure",
+    "analysis",
+    "all",
+    "default",
+    "metric",
+    "semantic_model",
+    "saved_query",
+    "function",
+];
+const LEVELS: &[&str] = &["debug", "info", "warn", "error", "none"];
+const FORMATS: &[&str] = &["default", "text", "debug", "json"];
+
+flags! {
+    // Which nodes.
+    SELECT = Flag::new("select", Kind::Words("CRITERION"), SELECTS, "what to work on: names, `tag:…`, `path:…`, `+parents`, `children+`")
+        .short('s');
+    MODELS = Flag::new("models", Kind::Words("CRITERION"), SELECTS, "dbt's older name of --select; for `ls` it also means models only")
+        .short('m').aliases(&["model"]);
+    EXCLUDE = Flag::new("exclude", Kind::Words("CRITERION"), SELECTS, "what to leave out, written like --select");
+    SELECTOR = Flag::new("selector", Kind::Value("NAME"), SELECTS, "a selection defined in selectors.yml");
+    INDIRECT_SELECTION = Flag::new("indirect-selection", Kind::Choice(&["eager", "cautious", "buildable", "empty"]), On::ALL, "when tests join that are not selected themselves: any parent selected, all selected, all buildable, never")
+        .env("INDIRECT_SELECTION").in_project().default("eager");
+    RESOURCE_TYPES = Flag::new("resource-type", Kind::Choices(TYPES), TYPED, "only members of these types")
+        .aliases(&["resource-types"]).env("RESOURCE_TYPES");
+    EXCLUDE_RESOURCE_TYPES = Flag::new("exclude-resource-type", Kind::Choices(TYPES), TYPED, "no members of these types")
+        .aliases(&["exclude-resource-types"]).env("EXCLUDE_RESOURCE_TYPES");
+
+    // How to run.
+    FULL_REFRESH = Flag::new("full-refresh", Kind::Switch(false), REFRESHES, "rebuild incremental models and seeds from scratch")
+        .short('f').env("FULL_REFRESH").default("as configured");
+    STORE_FAILURES = Flag::new("store-failures", Kind::Switch(false), On::of(&[Build, Test]), "keep the failing rows of tests in tables")
+        .env("STORE_FAILURES").default("as configured");
+    THREADS = Flag::new("threads", Kind::Number(1), CONNECTS, "how many nodes run at the same time")
+        .default("the profile's");
+    FAIL_FAST = Flag::new("fail-fast", Kind::Switch(false), On::ALL, "stop at the first error or failed test")
+        .short('x').env("FAIL_FAST").in_project();
+    WARN_ERROR = Flag::new("warn-error", Kind::Switch(false), On::ALL, "treat warnings as errors")
+        .env("WARN_ERROR").in_project();
+    WARN_ERROR_OPTIONS = Flag::new("warn-error-options", Kind::Mapping, On::ALL, "which warnings are errors: `{error: all | [names], warn: [names], silence: [names]}`")
+        .env("WARN_ERROR_OPTIONS").in_project();
+    POPULATE_CACHE = Flag::new("populate-cache", Kind::Switch(true), On::ALL, "look up the existing relations of all schemas before the run")
+        .env("POPULATE_CACHE").in_project();
+    CACHE_SELECTED_ONLY = Flag::new("cache-selected-only", Kind::Switch(false), On::ALL, "look up only the schemas of selected nodes")
+        .env("CACHE_SELECTED_ONLY").in_project();
+    INTROSPECT = Flag::new("introspect", Kind::Switch(true), On::of(&[Compile, Show]), "let compiling ask the database")
+        .env("INTROSPECT");
+
+    // What to show.
+    INLINE = Flag::new("inline", Kind::Value("SQL"), On::of(&[Compile, Show]), "SQL with Jinja to use instead of a model");
+    LIMIT = Flag::new("limit", Kind::Number(-1), On::of(&[Show]), "how many rows; -1 is all")
+        .default("5");
+    OUTPUT = Flag::new("output", Kind::Choice(&["text", "json", "selector", "name", "path"]), On::of(&[Compile, Show, List]), "the shape of the output: `text` or `json`; for `ls` `selector`, `name`, `path` or `json`")
+        .default("text; for `ls` selector");
+    OUTPUT_KEYS = Flag::new("output-keys", Kind::Words("KEY"), On::of(&[List]), "the keys of `--output json`; `config.materialized` reaches inside");
+    SHOW = Flag::new("show", Kind::Mark, On::of(&[Build, Seed]), "print the first rows of each seed");
+    ARGS = Flag::new("args", Kind::Mapping, On::of(&[RunOperation]), "the arguments of the macro: `{name: value}`");
+    CONNECTION = Flag::new("connection", Kind::Mark, On::of(&[Debug]), "test only the connection");
+    CONFIG_DIR = Flag::new("config-dir", Kind::Mark, On::of(&[Debug]), "print only where profiles.yml is looked for");
+    CLEAN_PROJECT_FILES_ONLY = Flag::new("clean-project-files-only", Kind::Switch(true), On::of(&[Clean]), "refuse to remove what lies outside of the project")
+        .env("CLEAN_PROJECT_FILES_ONLY");
+    UPGRADE = Flag::new("upgrade", Kind::Mark, On::of(&[Deps]), "resolve versions again instead of reading package-lock.yml");
+    LOCK = Flag::new("lock", Kind::Mark, On::of(&[Deps]), "only write package-lock.yml");
+
+    // Where, and as whom.
+    PROJECT_DIR = Flag::new("project-dir", Kind::Value("DIR"), On::ALL, "the folder of dbt_project.yml")
+        .env("PROJECT_DIR").default("the nearest folder above that has one");
+    PROFILES_DIR = Flag::new("profiles-dir", Kind::Value("DIR"), On::ALL, "the folder of profiles.yml")
+        .env("PROFILES_DIR").default("the current folder, else ~/.dbt");
+    PROFILE = Flag::new("profile", Kind::Value("NAME"), On::ALL, "the profile to use")
+        .env("PROFILE").default("the project's");
+    TARGET = Flag::new("target", Kind::Value("NAME"), On::ALL, "the target of the profile")
+        .short('t').env("TARGET").default("the profile's");
+    VARS = Flag::new("vars", Kind::Mapping, On::ALL, "values of variables: `{name: value}`");
+    TARGET_PATH = Flag::new("target-path", Kind::Value("DIR"), On::ALL, "where artifacts and compiled SQL go")
+        .env("TARGET_PATH").in_project().default("target");
+
+    // What is told.
+    QUIET = Flag::new("quiet", Kind::Switch(false), On::ALL, "print only errors and what was asked for")
+        .short('q').env("QUIET").in_project();
+    DEBUG = Flag::new("debug", Kind::Switch(false), On::ALL, "print every statement and detail")
+        .short('d').env("DEBUG").in_project();
+    PRINT = Flag::new("print", Kind::Switch(true), On::ALL, "let macros print to the console")
+        .env("PRINT").in_project();
+    LOG_LEVEL = Flag::new("log-level", Kind::Choice(LEVELS), On::ALL, "what the console tells, from this level on")
+        .env("LOG_LEVEL").in_project().default("info");
+    LOG_LEVEL_FILE = Flag::new("log-level-file", Kind::Choice(LEVELS), On::ALL, "what the log file tells")
+        .env("LOG_LEVEL_FILE").in_project().default("debug");
+    LOG_FORMAT = Flag::new("log-format", Kind::Choice(FORMATS), On::ALL, "the shape of the console's lines")
+        .env("LOG_FORMAT").in_project().default("default");
+    LOG_FORMAT_FILE = Flag::new("log-format-file", Kind::Choice(FORMATS), On::ALL, "the shape of the log file's lines")
+        .env("LOG_FORMAT_FILE").in_project().default("debug");
+    LOG_PATH = Flag::new("log-path", Kind::Value("DIR"), On::ALL, "the folder of dbt.log")
+        .env("LOG_PATH").in_project().default("logs");
+    LOG_FILE_MAX_BYTES = Flag::new("log-file-max-bytes", Kind::Number(0), On::ALL, "the size at which dbt.log is set aside and begun anew; 0 is never")
+        .env("LOG_FILE_MAX_BYTES").in_project().default("10485760");
+    LOG_CACHE_EVENTS = Flag::new("log-cache-events", Kind::Switch(false), On::ALL, "log every change of the relation cache")
+        .env("LOG_CACHE_EVENTS").in_project();
+    USE_COLORS = Flag::new("use-colors", Kind::Switch(true), On::ALL, "colours on the console")
+        .env("USE_COLORS").in_project().default("on a terminal");
+    USE_COLORS_FILE = Flag::new("use-colors-file", Kind::Switch(false), On::ALL, "colours in the log file")
+        .env("USE_COLORS_FILE").in_project();
+    PRINTER_WIDTH = Flag::new("printer-width", Kind::Number(1), On::ALL, "how far the dots of result lines go")
+        .env("PRINTER_WIDTH").in_project().default("80");
+    WRITE_JSON = Flag::new("write-json", Kind::Switch(true), On::ALL, "write manifest.json and run_results.json")
+        .env("WRITE_JSON").in_project();
+    VERSION_CHECK = Flag::new("version-check", Kind::Switch(true), On::ALL, "check the project's require-dbt-version")
+        .env("VERSION_CHECK").in_project();
+
+    // dbt's, with nothing here that they could change.
+    PARTIAL_PARSE = Flag::new("partial-parse", Kind::Switch(true), On::ALL, "nothing: projects are parsed anew, because that is fast")
+        .env("PARTIAL_PARSE").in_project().idle();
+    PARTIAL_PARSE_FILE_DIFF = Flag::new("partial-parse-file-diff", Kind::Switch(true), On::ALL, "nothing, see --partial-parse")
+        .env("PARTIAL_PARSE_FILE_DIFF").in_project().idle();
+    STATIC_PARSER = Flag::new("static-parser", Kind::Switch(true), On::ALL, "nothing: there is one parser")
+        .env("STATIC_PARSER").in_project().idle();
+    USE_EXPERIMENTAL_PARSER = Flag::new("use-experimental-parser", Kind::Switch(false), On::ALL, "nothing: there is one parser")
+        .env("USE_EXPERIMENTAL_PARSER").in_project().idle();
+    SEND_ANONYMOUS_USAGE_STATS = Flag::new("send-anonymous-usage-stats", Kind::Switch(false), On::ALL, "nothing: usage is never reported to anybody")
+        .env("SEND_ANONYMOUS_USAGE_STATS").in_project().idle();
+    USE_FAST_TEST_EDGES = Flag::new("use-fast-test-edges", Kind::Switch(true), On::ALL, "nothing: they are always fast")
+        .env("USE_FAST_TEST_EDGES").in_project().idle();
+    SHOW_ALL_DEPRECATIONS = Flag::new("show-all-deprecations", Kind::Switch(true), On::ALL, "nothing: every warning is shown")
+        .idle();
+    HINTS_ENABLED = Flag::new("hints-enabled", Kind::Switch(false), On::ALL, "nothing: there are no hints about other products")
+        .env("HINTS_ENABLED").idle();
+}
+
+const fn refused(long: &'static str, takes_value: bool, env: Option<&'static str>, why: &'static str) -> Refused {
+    Refused { long, takes_value, env, why }
+}
+
+const STATE: &str = "artifacts of earlier runs are not read yet";
+const SAMPLE: &str = "models are built from all of their input";
+
+/// Flags of dbt that would change what a command does, and that we do not have.
+pub(super) static REFUSED: &[Refused] = &[
+    refused("state", true, Some("STATE"), STATE),
+    refused("defer", false, Some("DEFER"), STATE),
+    refused("no-defer", false, None, STATE),
+    refused("defer-state", true, Some("DEFER_STATE"), STATE),
+    refused("favor-state", false, Some("FAVOR_STATE"), STATE),
+    refused("no-favor-state", false, None, STATE),
+    refused("empty", false, Some("EMPTY"), SAMPLE),
+    refused("no-empty", false, None, SAMPLE),
+    refused("sample", true, Some("SAMPLE"), SAMPLE),
+    refused("event-time-start", true, Some("EVENT_TIME_START"), "microbatch models are not supported yet"),
+    refused("event-time-end", true, Some("EVENT_TIME_END"), "microbatch models are not supported yet"),
+    refused("export-saved-queries", false, Some("EXPORT_SAVED_QUERIES"), "there is no semantic layer yet"),
+    refused("no-export-saved-queries", false, None, "there is no semantic layer yet"),
+    refused("sqlparse", true, Some("SQLPARSE"), "it tunes a library that is not used here"),
+    refused("inline-direct", true, None, "use --inline"),
+    refused("inject-ephemeral-ctes", false, None, "ephemeral models are always put into what refers to them"),
+    refused("no-inject-ephemeral-ctes", false, None, "ephemeral models are always put into what refers to them"),
+    refused("use-v2-parser", false, Some("USE_V2_PARSER"), "there is one parser"),
+    refused("record-timing-info", true, Some("RECORD_TIMING_INFO"), "it writes a profile of dbt's own Python code"),
+    refused(
+        "partial-parse-file-path",
+        true,
+        Some("PARTIAL_PARSE_FILE_PATH"),
+        "projects are parsed anew, because that is fast",
+    ),
+    refused(
+        "maximum-seed-size-mib",
+        true,
+        Some("MAXIMUM_SEED_SIZE_MIB"),
+        "it only matters for comparing states, which is not supported yet",
+    ),
+    refused("snowflake-projects-otel", false, Some("SNOWFLAKE_PROJECTS_OTEL"), "it is for one vendor's platform"),
+    refused(
+        "upload-to-artifacts-ingest-api",
+        false,
+        Some("UPLOAD_TO_ARTIFACTS_INGEST_API"),
+        "it is for one vendor's platform",
+    ),
+    refused("macro-debugging", false, Some("MACRO_DEBUGGING"), "it debugs dbt's own Jinja"),
+    refused("single-threaded", false, Some("SINGLE_THREADED"), "use --threads 1"),
+    refused("show-resource-report", false, Some("SHOW_RESOURCE_REPORT"), "it measures dbt's own process"),
+    refused("add-package", true, None, "write the package into packages.yml"),
+    refused("source", true, None, "write the package into packages.yml"),
+    refused("sql", true, None, "give the name of a macro"),
+    refused("static", false, None, "there is no documentation site yet"),
+];
+
+/// A command as it is typed and explained.
+pub(super) struct Spec {
+    pub command: Command,
+    /// Other ways to type it.
+    pub aliases: &'static [&'static str],
+    /// For the list of commands.
+    pub summary: &'static str,
+    /// For its own help.
+    pub about: &'static str,
+    /// What comes behind it, in the usage line.
+    pub operand: &'static str,
+}
+
+const fn spec(
+    command: Command,
+    aliases: &'static [&'static str],
+    operand: &'static str,
+    summary: &'static str,
+    about: &'static str,
+) -> Spec {
+    Spec { command, aliases, summary, about, operand }
+}
+
+pub(super) static COMMANDS: &[Spec] = &[
+    spec(
+        Build,
+        &[],
+        "",
+        "load seeds, run models and snapshots, and test them, in order",
+        "Works on seeds, models, snapshots and tests in the order of their dependencies. What is downstream of a failed test is skipped, so that bad data does not spread.",
+    ),
+    spec(Run, &[], "", "run models", "Runs models in the order of their dependencies."),
+    spec(
+        Test,
+        &[],
+        "",
+        "run data tests and unit tests",
+        "Runs data tests and unit tests of what has been built. A data test selects the rows that should not be there.",
+    ),
+    spec(Seed, &[], "", "load CSV files as tables", "Loads the CSV files of the seed folders as tables."),
+    spec(
+        Snapshot,
+        &[],
+        "",
+        "record how rows change over time",
+        "Compares each snapshot with its source and records rows that have changed.",
+    ),
+    spec(
+        Compile,
+        &[],
+        "",
+        "turn models into plain SQL",
+        "Turns Jinja into SQL and writes it to `target/compiled`; with --select or --inline it is printed as well. Nothing is built.",
+    ),
+    spec(
+        Show,
+        &[],
+        "",
+        "print the first rows of a model",
+        "Compiles a model (or --inline SQL), runs it with a limit, and prints the rows. Nothing is built.",
+    ),
+    spec(List, &["ls"], "", "list the members of the project", "Prints what a selection means, one member a line."),
+    spec(
+        Command::Parse,
+        &[],
+        "",
+        "check the project and write manifest.json",
+        "Reads the whole project, reports everything that is wrong with it, and writes `target/manifest.json`.",
+    ),
+    spec(
+        SourceFreshness,
+        &["source snapshot-freshness"],
+        "",
+        "check how old the data of sources is",
+        "Asks every source table that has `freshness` how old its newest row is, and writes `target/sources.json`.",
+    ),
+    spec(
+        RunOperation,
+        &[],
+        "MACRO",
+        "run a macro by itself",
+        "Calls a macro, `name` or `package.name`, with the arguments of --args.",
+    ),
+    spec(
+        Deps,
+        &[],
+        "",
+        "install the packages that the project uses",
+        "Installs what packages.yml or dependencies.yml names.",
+    ),
+    spec(
+        Debug,
+        &[],
+        "",
+        "check versions, project, profile and connection",
+        "Checks what a command needs: that the project and the profile can be read, and that the database answers.",
+    ),
+    spec(
+        Clean,
+        &[],
+        "",
+        "remove what commands have written",
+        "Removes the folders that `clean-targets` of dbt_project.yml names.",
+    ),
+];
+
+/// Commands of dbt that we do not have, with the reason.
+pub(super) static REFUSED_COMMANDS: &[(&str, &str)] = &[
+    ("clone", "artifacts of earlier runs are not read yet"),
+    ("docs", "there is no documentation site yet"),
+    ("init", "write dbt_project.yml and profiles.yml by hand for now"),
+    ("retry", "artifacts of earlier runs are not read yet; select what failed with --select"),
+    ("rpc", "dbt itself has removed it"),
+];
