@@ -1,1 +1,72 @@
-//! Floor 9.
+//! Floor 9. The files in `target/` that other tools read: manifest.json (v12), run_results.json (v6), sources.json (v3).
+//!
+//! They are written straight from the values they show, and appear whole or not at all: a reader never sees half a file.
+
+mod file;
+mod manifest;
+mod results;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Map;
+
+pub use manifest::write_manifest;
+pub use results::{write_run_results, write_sources};
+
+use crate::project::{DBT_VERSION, Project};
+
+/// `metadata` of an artifact.
+struct Metadata<'a> {
+    schema: &'static str,
+    generated_at: DateTime<Utc>,
+    project: &'a Project,
+    /// The manifest says more of the project.
+    of_manifest: bool,
+    adapter_type: &'a str,
+}
+
+/// `2025-01-31T12:00:00.123456Z`
+fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// Variables of the environment that are meant for artifacts.
+const CUSTOM_ENV: &[&str] = &["DBT_ENV_CUSTOM_ENV_", "DBT_ENGINE_ENV_CUSTOM_ENV_"];
+
+fn custom_env(project: &Project) -> Map<String, serde_json::Value> {
+    let of = |(name, value): (&str, &str)| {
+        let key = CUSTOM_ENV.iter().find_map(|prefix| name.strip_prefix(prefix))?;
+        Some((key.to_owned(), project.invocation.secrets.mask(value).into()))
+    };
+    project.invocation.env.iter().filter_map(of).collect()
+}
+
+impl Serialize for Metadata<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let invocation = &self.project.invocation;
+        map.serialize_entry("dbt_schema_version", &format!("https://schemas.getdbt.com/dbt/{}.json", self.schema))?;
+        map.serialize_entry("dbt_version", DBT_VERSION)?;
+        map.serialize_entry("generated_at", &timestamp(self.generated_at))?;
+        map.serialize_entry("invocation_id", &invocation.id)?;
+        map.serialize_entry("invocation_started_at", &timestamp(invocation.started_at))?;
+        map.serialize_entry("env", &custom_env(self.project))?;
+        if self.of_manifest {
+            let quoting = &self.project.root_package().config.quoting;
+            map.serialize_entry("project_name", &self.project.name)?;
+            map.serialize_entry("project_id", &crate::manifest::md5(&self.project.name))?;
+            map.serialize_entry("user_id", &())?;
+            map.serialize_entry("send_anonymous_usage_stats", &false)?;
+            map.serialize_entry("adapter_type", self.adapter_type)?;
+            map.serialize_entry(
+                "quoting",
+                &serde_json::json!({
+                    "database": quoting.database.unwrap_or(true), "schema": quoting.schema.unwrap_or(true),
+                    "identifier": quoting.identifier.unwrap_or(true), "column": null,
+                }),
+            )?;
+            map.serialize_entry("run_started_at", &timestamp(invocation.started_at))?;
+        }
+        map.end()
+    }
+}

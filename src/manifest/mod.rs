@@ -21,6 +21,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub use dispatch::Dispatcher;
+pub use hash::md5;
 pub use lookup::{Missing, Resource, version_text};
 pub use node::*;
 pub use parse::{Parsed, parse};

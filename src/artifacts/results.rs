@@ -1,0 +1,131 @@
+//! run_results.json, version 6, and sources.json, version 3.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::ser::{Serialize, SerializeSeq, Serializer};
+use serde_json::{Map, Value, json};
+
+use super::{Metadata, file, timestamp};
+use crate::diag;
+use crate::execute::{FreshnessResult, FreshnessResults, NodeResult, RunResults, Status, Timing};
+use crate::project::Project;
+
+/// Writes run_results.json. `args` are the options of the invocation as dbt names them.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_run_results(
+    path: &Path,
+    project: &Project,
+    results: &RunResults,
+    args: &Map<String, Value>,
+) -> diag::Result<()> {
+    let metadata = Metadata {
+        schema: "run-results/v6",
+        generated_at: results.generated_at,
+        project,
+        of_manifest: false,
+        adapter_type: &project.profile.kind,
+    };
+    let entries = Each { items: &results.results, entry: run_result };
+    let document = RunDocument { metadata, results: entries, elapsed_time: results.elapsed, args };
+    file::write(path, |writer| serde_json::to_writer(writer, &document).map_err(Into::into))
+}
+
+/// Writes sources.json.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_sources(path: &Path, project: &Project, results: &FreshnessResults) -> diag::Result<()> {
+    let metadata = Metadata {
+        schema: "sources/v3",
+        generated_at: results.generated_at,
+        project,
+        of_manifest: false,
+        adapter_type: &project.profile.kind,
+    };
+    let entries = Each { items: &results.results, entry: freshness_result };
+    let document = SourcesDocument { metadata, results: entries, elapsed_time: results.elapsed };
+    file::write(path, |writer| serde_json::to_writer(writer, &document).map_err(Into::into))
+}
+
+#[derive(serde::Serialize)]
+struct RunDocument<'a> {
+    metadata: Metadata<'a>,
+    results: Each<'a, NodeResult>,
+    elapsed_time: f64,
+    args: &'a Map<String, Value>,
+}
+
+#[derive(serde::Serialize)]
+struct SourcesDocument<'a> {
+    metadata: Metadata<'a>,
+    results: Each<'a, FreshnessResult>,
+    elapsed_time: f64,
+}
+
+/// A list that is written item by item, without a copy of the whole.
+struct Each<'a, T> {
+    items: &'a [Arc<T>],
+    entry: fn(&T) -> Value,
+}
+
+impl<T> Serialize for Each<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.items.len()))?;
+        for item in self.items {
+            list.serialize_element(&(self.entry)(item))?;
+        }
+        list.end()
+    }
+}
+
+fn run_result(result: &NodeResult) -> Value {
+    json!({
+        "status": result.status.as_str(),
+        "timing": timings(&result.timing),
+        "thread_id": result.thread_id,
+        "execution_time": result.execution_time,
+        "adapter_response": result.adapter_response,
+        "message": result.message,
+        "failures": result.failures,
+        "unique_id": result.unique_id,
+        "compiled": result.compiled,
+        "compiled_code": result.compiled_code,
+        "relation_name": result.relation_name,
+        "batch_results": null,
+        "overload_results": null,
+    })
+}
+
+fn freshness_result(result: &FreshnessResult) -> Value {
+    let (Some(loaded), Some(asked), Some(age), false) =
+        (result.max_loaded_at, result.snapshotted_at, result.age, result.status == Status::RuntimeError)
+    else {
+        return json!({"unique_id": result.unique_id, "error": result.error, "status": "runtime error"});
+    };
+    json!({
+        "unique_id": result.unique_id,
+        "max_loaded_at": timestamp(loaded),
+        "snapshotted_at": timestamp(asked),
+        "max_loaded_at_time_ago_in_s": age,
+        "status": result.status.as_str(),
+        "criteria": result.criteria,
+        "adapter_response": result.adapter_response,
+        "timing": timings(&result.timing),
+        "thread_id": result.thread_id,
+        "execution_time": result.execution_time,
+    })
+}
+
+fn timings(timing: &[Timing]) -> Vec<Value> {
+    let entry = |phase: &Timing| {
+        json!({
+            "name": phase.name,
+            "started_at": timestamp(phase.started_at),
+            "completed_at": timestamp(phase.completed_at),
+        })
+    };
+    timing.iter().map(entry).collect()
+}
