@@ -25,7 +25,7 @@ def to_pandas(table: Table) -> pandas.DataFrame:
     return frame
 
 
-def _series(pandas: Any, values: list[Any]) -> pandas.Series[Any]:
+def _series(pandas: Any, values: list[Any]) -> Any:
     kinds = {type(value) for value in values if value is not None}
     kind = kinds.pop() if len(kinds) == 1 else None
     if kind is datetime.datetime:

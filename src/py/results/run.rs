@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::exceptions::{PyIndexError, PyKeyError};
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyIterator, PyList};
 use serde_json::{Value, json};
 
 use super::node::{NodeResult, Ran};
@@ -124,6 +124,10 @@ impl RunResults {
             "results": self.results.iter().map(NodeResult::to_json).collect::<Vec<_>>(),
         });
         json::to_python(py, &value)
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        self.results(py)?.try_iter()
     }
 
     fn __len__(&self) -> usize {
