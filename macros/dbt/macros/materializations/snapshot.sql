@@ -1,5 +1,5 @@
 {% materialization snapshot, default %}
-  {%- set target_exists, target_relation = get_or_create_relation(database=model.database, schema=model.schema, identifier=model.alias, type='table') -%}
+  {%- set target_exists, target_relation = get_or_create_relation(database=this.database, schema=this.schema, identifier=this.identifier, type='table') -%}
   {%- if not target_relation.is_table -%}
     {%- do exceptions.relation_wrong_type(target_relation, 'table') -%}
   {%- endif -%}

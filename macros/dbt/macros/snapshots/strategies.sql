@@ -68,8 +68,7 @@
     {%- do return((false, [])) -%}
   {%- endif -%}
   {%- set checked = get_columns_in_query(node['compiled_code']) if check_cols_config == 'all' else check_cols_config -%}
-  {%- set snapshot_relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
-  {%- set existing = adapter.get_columns_in_relation(snapshot_relation) | map(attribute='name') | map('lower') | list -%}
+  {%- set existing = adapter.get_columns_in_relation(this) | map(attribute='name') | map('lower') | list -%}
   {%- set shared = [] -%}
   {%- for column in checked if column | lower in existing -%}
     {%- do shared.append(adapter.quote(column)) -%}
