@@ -6,13 +6,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use super::result::{NodeResult, Status};
-use super::run::{node_ref, panicked};
-use super::worker::Worker;
+use super::result::{NodeRef, NodeResult, Status};
+use super::run::panicked;
 use super::{CancelToken, Event, EventSink};
 use crate::diag::{Code, Diagnostic};
 use crate::manifest::ResourceType;
 use crate::plan::Step;
+
+/// Who does the steps.
+pub trait Runner: Send + Sync {
+    /// Does one step, on a thread of this name. Called on many threads at once.
+    fn run(&self, step: &Step, thread: &str) -> NodeResult;
+
+    /// What a step is called in results.
+    fn name(&self, step: &Step) -> NodeRef;
+
+    /// Ends the steps that run, because their results are of no use any more.
+    fn stop(&self);
+}
 
 /// The steps and the rules that stop them.
 pub struct Work<'a> {
@@ -35,7 +46,7 @@ const CANCELLED: &str = "cancelled";
 /// Runs all steps and gives their results in the order in which they ended.
 pub fn run(
     work: &Work<'_>,
-    worker: &Arc<Worker>,
+    runner: &Arc<dyn Runner>,
     events: &Arc<dyn EventSink>,
     cancel: &CancelToken,
 ) -> Vec<Arc<NodeResult>> {
@@ -46,7 +57,7 @@ pub fn run(
     let (sender, receiver) = mpsc::channel();
     let mut state = State {
         work,
-        worker,
+        runner,
         events,
         cancel,
         waiting_for: work.steps.iter().map(|step| step.blocked_by.len()).collect(),
@@ -68,7 +79,7 @@ pub fn run(
 
 struct State<'a> {
     work: &'a Work<'a>,
-    worker: &'a Arc<Worker>,
+    runner: &'a Arc<dyn Runner>,
     events: &'a Arc<dyn EventSink>,
     cancel: &'a CancelToken,
     /// Blockers that have not ended yet.
@@ -123,21 +134,17 @@ impl State<'_> {
     }
 
     fn spawn(&self, pool: &rayon::ThreadPool, sender: Sender<Done>, at: usize) {
-        let (worker, events) = (self.worker.clone(), self.events.clone());
+        let (runner, events) = (self.runner.clone(), self.events.clone());
         let step = self.work.steps[at].clone();
         let (index, total) = (self.started, self.work.steps.len());
         pool.spawn(move || {
             let thread = std::thread::current().name().unwrap_or("worker").to_owned();
             let result = catch_unwind(AssertUnwindSafe(|| {
-                if let Some(node) = node_ref(&worker.runtime, &step) {
-                    events.event(&Event::NodeStart { index, total, node, thread: thread.as_str().into() });
-                }
-                worker.run(&step, &thread)
+                let node = runner.name(&step);
+                events.event(&Event::NodeStart { index, total, node, thread: thread.as_str().into() });
+                runner.run(&step, &thread)
             }));
-            let result = result.unwrap_or_else(|panic| {
-                let node = node_ref(&worker.runtime, &step).unwrap_or_else(|| super::NodeRef::unknown(&step));
-                panicked(node, &thread, panic.as_ref())
-            });
+            let result = result.unwrap_or_else(|panic| panicked(runner.name(&step), &thread, panic.as_ref()));
             // Nobody listens any more only when the coordinator itself is gone.
             let _ = sender.send(Done { step: at, index, result });
         });
@@ -157,7 +164,7 @@ impl State<'_> {
         if failed && self.work.fail_fast && self.stopped.is_none() {
             self.stopped = Some(FAIL_FAST.to_owned());
             // Statements that still run are of no use to anyone.
-            let _ = self.worker.runtime.pool.cancel_all();
+            self.runner.stop();
         }
     }
 
@@ -194,7 +201,7 @@ impl State<'_> {
 
     fn skip_step(&mut self, at: usize, message: Option<String>) {
         let step = &self.work.steps[at];
-        let node = node_ref(&self.worker.runtime, step).unwrap_or_else(|| super::NodeRef::unknown(step));
+        let node = self.runner.name(step);
         self.started += 1;
         let index = self.started;
         self.record(at, index, NodeResult::skipped(node, message), true);
@@ -242,3 +249,6 @@ fn add_skipped(diagnostic: &mut Diagnostic, skipped: usize) {
         _ => diagnostic.notes.push(what),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::CancelToken;
-use crate::adapter::Table;
 use crate::compile::{Compiled, Failure, Runtime};
 use crate::diag::Diagnostic;
 use crate::jinja::Value;
@@ -12,7 +11,8 @@ use crate::manifest::Node;
 /// The SQL of a node and the rows that it gave.
 pub struct Preview {
     pub compiled: Arc<Compiled>,
-    pub table: Table,
+    /// At least one batch, which carries the columns.
+    pub batches: Vec<arrow_array::RecordBatch>,
 }
 
 /// Compiles a node and runs its query. `limit` is the number of rows; None means all.
@@ -36,8 +36,8 @@ pub fn preview(
         let header = node.config.str("sql_header").map_or(Value::from(()), Value::from);
         let limit = limit.map_or(Value::from(()), Value::from);
         let sql = scope.call_macro("get_show_sql", &[Value::from(&*compiled.sql), header, limit], &context)?;
-        let result = scope.session()?.execute(sql.to_string().trim(), true, false)?;
-        Ok(Preview { compiled, table: result.table })
+        let batches = scope.session()?.query_arrow(sql.to_string().trim())?;
+        Ok(Preview { compiled, batches })
     };
     let shown = work().map_err(|failure| failure.into_diagnostic(&scope));
     cancel.detach();

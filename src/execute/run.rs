@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use chrono::Utc;
 
-use super::coordinator::{self, Work};
+use super::coordinator::{self, Runner, Work};
 use super::hooks::{self, When};
 use super::result::{NodeRef, NodeResult, RunResults, Status};
 use super::worker::Worker;
 use super::{CancelToken, Event, EventSink, prepare};
 use crate::compile::Runtime;
 use crate::diag::{Code, Diagnostic};
-use crate::manifest::{Resource, ResourceType};
-use crate::plan::{Plan, Step, Verb};
+use crate::manifest::ResourceType;
+use crate::plan::{Plan, Verb};
 
 /// What the command line says about running.
 #[derive(Debug, Clone)]
@@ -45,8 +45,9 @@ pub fn run(job: &Job) -> RunResults {
         // Each statement that could not be stopped ends by itself; its node is still reported.
         let _ = pool.cancel_all();
     });
-    let worker = Arc::new(Worker { runtime: job.runtime.clone(), verb: job.plan.verb, settings: job.settings.clone() });
-    go(job, &worker, &mut outcome);
+    let runner: Arc<dyn Runner> =
+        Arc::new(Worker { runtime: job.runtime.clone(), verb: job.plan.verb, settings: job.settings.clone() });
+    go(job, &runner, &mut outcome);
     job.cancel.detach();
     let mut diagnostics = outcome.diagnostics;
     diagnostics.extend(job.runtime.finish_files());
@@ -74,7 +75,7 @@ struct Outcome {
     hooks: usize,
 }
 
-fn go(job: &Job, worker: &Arc<Worker>, outcome: &mut Outcome) {
+fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
     let verb = job.plan.verb;
     let target = job.runtime.project.profile.target_name.clone();
     job.events.event(&Event::Concurrency { threads: job.settings.threads, target });
@@ -89,7 +90,7 @@ fn go(job: &Job, worker: &Arc<Worker>, outcome: &mut Outcome) {
         outcome.hooks += start.ran;
         if !start.failed.is_empty() {
             outcome.results.extend(start.failed);
-            skip_all(job, outcome);
+            skip_all(job, runner.as_ref(), outcome);
             return;
         }
     }
@@ -99,7 +100,7 @@ fn go(job: &Job, worker: &Arc<Worker>, outcome: &mut Outcome) {
         threads: job.settings.threads,
         fail_fast: job.settings.fail_fast,
     };
-    outcome.results.extend(coordinator::run(&work, worker, &job.events, &job.cancel));
+    outcome.results.extend(coordinator::run(&work, runner, &job.events, &job.cancel));
     if has_hooks(verb) && !job.cancel.is_cancelled() {
         let end = hooks::run(job, When::End, &outcome.results);
         outcome.hooks += end.ran;
@@ -117,24 +118,13 @@ fn has_hooks(verb: Verb) -> bool {
 }
 
 /// A failed on-run-start hook: nothing was set up, so nothing runs.
-fn skip_all(job: &Job, outcome: &mut Outcome) {
+fn skip_all(job: &Job, runner: &dyn Runner, outcome: &mut Outcome) {
     let total = job.plan.steps.len();
     for (at, step) in job.plan.steps.iter().enumerate() {
-        let Some(node) = node_ref(&job.runtime, step) else { continue };
-        let result = Arc::new(NodeResult::skipped(node, None));
+        let result = Arc::new(NodeResult::skipped(runner.name(step), None));
         job.events.event(&Event::NodeFinished { index: at + 1, total, result: result.clone() });
         outcome.results.push(result);
     }
-}
-
-/// What a step is called in results.
-pub(super) fn node_ref(runtime: &Runtime, step: &Step) -> Option<NodeRef> {
-    Some(match runtime.manifest.get(&step.unique_id)? {
-        Resource::Node(node) => NodeRef::of_node(node),
-        Resource::UnitTest(test) => NodeRef::of_unit_test(test),
-        Resource::Source(source) => NodeRef::of_source(source),
-        Resource::Exposure(exposure) => NodeRef::of_exposure(exposure),
-    })
 }
 
 /// `2 table models, 1 seed`: what ran, in dbt's order of words.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use chrono::Utc;
 use serde_json::Map;
 
+use super::coordinator::Runner;
 use super::result::{NodeRef, NodeResult, Status, Timing};
 use super::run::Settings;
 use super::{materialize, test, unit_test};
@@ -44,8 +45,8 @@ struct Attempt {
 /// A deadlock or lock wait is tried again this many times.
 const RETRIES: u32 = 4;
 
-impl Worker {
-    pub fn run(&self, step: &Step, thread: &str) -> NodeResult {
+impl Runner for Worker {
+    fn run(&self, step: &Step, thread: &str) -> NodeResult {
         match self.runtime.manifest.get(&step.unique_id) {
             Some(Resource::Node(node)) => self.node(node, thread),
             Some(Resource::UnitTest(test)) => {
@@ -61,6 +62,23 @@ impl Worker {
         }
     }
 
+    fn name(&self, step: &Step) -> NodeRef {
+        match self.runtime.manifest.get(&step.unique_id) {
+            Some(Resource::Node(node)) => NodeRef::of_node(node),
+            Some(Resource::UnitTest(test)) => NodeRef::of_unit_test(test),
+            Some(Resource::Source(source)) => NodeRef::of_source(source),
+            Some(Resource::Exposure(exposure)) => NodeRef::of_exposure(exposure),
+            None => NodeRef::unknown(step),
+        }
+    }
+
+    fn stop(&self) {
+        // A statement that could not be stopped ends by itself.
+        let _ = self.runtime.pool.cancel_all();
+    }
+}
+
+impl Worker {
     fn node(&self, node: &Arc<Node>, thread: &str) -> NodeResult {
         let subject = Subject::Node(node.clone());
         let mut result = self.attempts(NodeRef::of_node(node), Some(node), &subject, thread);
