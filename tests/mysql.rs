@@ -421,3 +421,29 @@ fn tcp_and_tls_work() {
         }
     }
 }
+
+#[test]
+fn a_statement_that_is_too_large_leaves_the_session_alive() {
+    for server in Server::both() {
+        let session = server.session();
+        let limit = match &rows(&session, "select @@max_allowed_packet")[0][0] {
+            Cell::Int(limit) => *limit as usize,
+            Cell::UInt(limit) => *limit as usize,
+            other => panic!("{other:?}"),
+        };
+        let error = session.execute(&format!("select '{}'", "x".repeat(limit)), true, false).expect_err("too large");
+        assert!(error.message.contains("max_allowed_packet"), "{error}");
+        assert_eq!(rows(&session, "select 1"), [[Cell::Int(1)]]);
+    }
+}
+
+#[test]
+fn the_profile_may_know_better_what_the_server_can() {
+    for server in Server::both() {
+        let adapter = server.adapter_with("capabilities", json!({"md5": false, "upsert": "none"}));
+        let session = Pool::new(adapter.clone(), Arc::new(NullLog)).session(Label::default());
+        rows(&session, "select 1");
+        assert!(!adapter.capabilities().md5);
+        assert_eq!(adapter.capabilities().upsert, adapter::Upsert::None);
+    }
+}

@@ -1,5 +1,7 @@
 //! What a server can do. Macros and Rust ask these, never the name of an engine.
 
+use serde_json::Value;
+
 /// How a new table takes the place of the old one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Swap {
@@ -19,7 +21,8 @@ pub enum Upsert {
     None,
 }
 
-/// Probed from the server's version, overridable in the profile under `capabilities:`.
+/// Probed from the server's version; a MySQL target may say otherwise under `capabilities:`, for servers that only speak
+/// MySQL's protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
     /// `MariaDB`, `MySQL`, `DuckDB` …, for people.
@@ -36,4 +39,29 @@ pub struct Capabilities {
     pub md5: bool,
     pub except_intersect: bool,
     pub returning: bool,
+}
+
+impl Capabilities {
+    /// Sets one by its name. False when there is none of this name, or it cannot be this.
+    pub fn set(&mut self, name: &str, value: &Value) -> bool {
+        let flag = match name {
+            "upsert" => {
+                let upsert = match value.as_str() {
+                    Some("on_duplicate_key") => Upsert::OnDuplicateKey,
+                    Some("merge") => Upsert::Merge,
+                    Some("none") => Upsert::None,
+                    _ => return false,
+                };
+                self.upsert = upsert;
+                return true;
+            }
+            "create_or_replace_table" => &mut self.create_or_replace_table,
+            "add_index_if_not_exists" => &mut self.add_index_if_not_exists,
+            "md5" => &mut self.md5,
+            "except_intersect" => &mut self.except_intersect,
+            "returning" => &mut self.returning,
+            _ => return false,
+        };
+        value.as_bool().map(|value| *flag = value).is_some()
+    }
 }

@@ -10,7 +10,7 @@ use super::error::{connect_error, is_lost, statement_error};
 use super::literal::bind;
 use super::server::Server;
 use super::types::{self, Decoder};
-use crate::adapter::{Cancel, Cell, Connection, DbError, DbResult, QueryResult, Response, Table};
+use crate::adapter::{Cancel, Cell, Connection, DbError, DbErrorKind, DbResult, QueryResult, Response, Table};
 use crate::sql;
 
 /// A session, set up as every session of its [`Server`] is.
@@ -64,6 +64,19 @@ impl MySqlConnection {
         })
     }
 
+    /// The server ends the session of a client that sends more than it takes, so that is not tried.
+    fn check_size(&self, sql: &str) -> DbResult<()> {
+        match self.server.facts() {
+            Some(facts) if sql.len() >= facts.max_allowed_packet => {
+                let (size, limit) = (sql.len(), facts.max_allowed_packet);
+                let message =
+                    format!("the statement has {size} bytes, but the server's `max_allowed_packet` is {limit}");
+                Err(DbError::new(DbErrorKind::Other, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn failed(&mut self, error: mysql::Error, sql: &str, index: usize) -> DbError {
         self.lost |= is_lost(&error);
         let mut error = statement_error(error);
@@ -83,6 +96,7 @@ fn lines_before(sql: &str, index: usize) -> usize {
 
 impl Connection for MySqlConnection {
     fn execute(&mut self, sql: &str, fetch: bool) -> DbResult<QueryResult> {
+        self.check_size(sql)?;
         self.run(sql, fetch).map_err(|(error, index)| self.failed(error, sql, index))
     }
 

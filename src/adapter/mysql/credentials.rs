@@ -37,6 +37,7 @@ const KNOWN: &[&str] = &[
     "connect_timeout",
     "lock_wait_timeout",
     "sql_mode",
+    "capabilities",
 ];
 
 const DEFAULT_PORT: u16 = 3306;
@@ -45,6 +46,9 @@ const DEFAULT_CONNECT_TIMEOUT: u64 = 10;
 const DEFAULT_LOCK_WAIT_TIMEOUT: u64 = 60;
 /// A quiet connection asks after this long whether the server is still there.
 const KEEPALIVE_MILLISECONDS: u32 = 30_000;
+
+/// The most that any server takes.
+const LARGEST_PACKET: usize = 1 << 30;
 
 /// How much TLS protects a TCP connection, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,6 +87,8 @@ pub(super) struct Credentials {
     pub lock_wait_timeout: u64,
     /// Replaces the session's whole `sql_mode`.
     pub sql_mode: Option<String>,
+    /// What the server can do, against what its version says.
+    pub capabilities: Map<String, Value>,
 }
 
 impl Credentials {
@@ -117,6 +123,15 @@ impl Credentials {
                 entries.wrong("sql_mode", "one without NO_BACKSLASH_ESCAPES, in which texts are escaped differently")
             );
         }
+        let capabilities = entries.mapping("capabilities")?.cloned().unwrap_or_default();
+        let mut known = super::server::capabilities("", "");
+        if capabilities.iter().any(|(name, value)| !known.set(name, value)) {
+            return Err(entries.wrong(
+                "capabilities",
+                "a mapping of `create_or_replace_table`, `add_index_if_not_exists`, `md5`, `except_intersect` and `returning` to \
+                 true or false, or of `upsert` to `on_duplicate_key` or `none`",
+            ));
+        }
         Ok(Self {
             host: entries.text(&["server", "host"])?.unwrap_or_else(|| "localhost".to_owned()),
             port,
@@ -134,6 +149,7 @@ impl Credentials {
             ),
             lock_wait_timeout: entries.number(&["lock_wait_timeout"])?.unwrap_or(DEFAULT_LOCK_WAIT_TIMEOUT),
             sql_mode,
+            capabilities,
         })
     }
 
@@ -148,7 +164,9 @@ impl Credentials {
             .tcp_connect_timeout(Some(self.connect_timeout))
             .tcp_keepalive_time_ms(Some(KEEPALIVE_MILLISECONDS))
             .connect_attrs(Some(attributes))
-            .stmt_cache_size(0);
+            .stmt_cache_size(0)
+            // The driver would ask the server for it on every connection; ours learn it while they are set up.
+            .max_allowed_packet(Some(LARGEST_PACKET));
         match &self.socket {
             Some(socket) => builder.socket(Some(socket)),
             None => builder.ip_or_hostname(Some(&self.host)).tcp_port(self.port).ssl_opts(self.ssl(tls)),
@@ -272,6 +290,7 @@ mod tests {
         assert_eq!(error(json!({"schema": "a", "database": "b"})).code, Code::InvalidValue);
         assert_eq!(error(json!({"schema": "a", "port": 99999})).code, Code::InvalidValue);
         assert_eq!(error(json!({"schema": "a", "collation": "x; drop"})).code, Code::InvalidValue);
+        assert_eq!(error(json!({"schema": "a", "capabilities": {"md6": true}})).code, Code::InvalidValue);
         assert_eq!(error(json!({"schema": "a", "ssl_cert": "c.pem"})).code, Code::InvalidValue);
     }
 

@@ -64,7 +64,11 @@ impl Server {
     pub fn set_up(&self, conn: &mut Conn) -> DbResult<()> {
         let facts = self.send_set_up(conn)?;
         if self.facts.get().is_none() {
-            let facts = Facts { capabilities: probe_md5(facts.capabilities, conn)?, ..facts };
+            let mut capabilities = probe_md5(facts.capabilities, conn)?;
+            for (name, value) in &self.credentials.capabilities {
+                capabilities.set(name, value);
+            }
+            let facts = Facts { capabilities, ..facts };
             // Another thread may have been first; both asked the same server.
             let _ = self.facts.set(facts);
         }
