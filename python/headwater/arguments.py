@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any, Union
 
-#: What selectors are given as: `"tag:daily +orders"` or `["tag:daily", "+orders"]`.
-Selection = Union[str, Iterable[str]]
+# typing, dataclasses and json cost more than all of Headwater's own import: modules of this package do without them.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, Union
+
+    #: What selectors are given as: `"tag:daily +orders"` or `["tag:daily", "+orders"]`.
+    Selection = Union[str, Iterable[str]]
 
 
 def command_line(command: Iterable[str], options: Mapping[str, Any]) -> list[str]:
@@ -22,7 +25,9 @@ def command_line(command: Iterable[str], options: Mapping[str, Any]) -> list[str
             argv.append(flag)
         elif value is False:
             argv.append("--no-" + flag[2:])
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
+            import json
+
             argv += [flag, json.dumps(value, default=str)]
         elif isinstance(value, (str, int, float, os.PathLike)):
             argv += [flag, os.fspath(value) if isinstance(value, os.PathLike) else str(value)]

@@ -7,7 +7,9 @@ Every exception carries the same problems three times: ``str(error)`` is the tex
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class HeadwaterError(Exception):

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Union, cast
 
-from headwater._core import Event, RunResults, Session, Table
-from headwater.arguments import Selection, command_line
+from headwater._core import Session
+from headwater.arguments import command_line
 
-Path = Union[str, "os.PathLike[str]"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Union
+
+    from headwater._core import Event, RunResults, Table
+    from headwater.arguments import Selection
+
+    Path = Union[str, os.PathLike[str]]
 
 
 class Project:
@@ -84,25 +90,29 @@ class Project:
         self, select: Selection | None = None, exclude: Selection | None = None, **options: Any
     ) -> RunResults:
         """How old the sources are."""
-        return cast(
-            RunResults, self._invoke(["source", "freshness"], {"select": select, "exclude": exclude, **options})
-        )
+        options = {"select": select, "exclude": exclude, **options}
+        results: RunResults = self._invoke(["source", "freshness"], options)
+        return results
 
     def run_operation(self, macro: str, args: Mapping[str, Any] | None = None, **options: Any) -> RunResults:
         """Run a macro by itself."""
-        return cast(RunResults, self._invoke(["run-operation", macro], {"args": args, **options}))
+        results: RunResults = self._invoke(["run-operation", macro], {"args": args, **options})
+        return results
 
     def ls(self, select: Selection | None = None, exclude: Selection | None = None, **options: Any) -> list[str]:
         """List the selected resources, as ``headwater ls`` prints them."""
-        return cast("list[str]", self._invoke(["ls"], {"select": select, "exclude": exclude, **options}))
+        result: list[str] = self._invoke(["ls"], {"select": select, "exclude": exclude, **options})
+        return result
 
     def show(self, select: Selection | None = None, *, limit: int = 5, **options: Any) -> Table:
         """Preview the rows of one model, or of ``inline="select …"``. A limit of -1 shows all."""
-        return cast(Table, self._invoke(["show"], {"select": select, "limit": limit, **options}))
+        result: Table = self._invoke(["show"], {"select": select, "limit": limit, **options})
+        return result
 
     def query(self, sql: str, **options: Any) -> Table:
         """Run a query of your own, with ``{{ ref() }}`` and all of the project's Jinja, and give all its rows."""
-        return cast(Table, self._invoke(["show"], {"inline": sql, "limit": -1, **options}))
+        result: Table = self._invoke(["show"], {"inline": sql, "limit": -1, **options})
+        return result
 
     def deps(self, **options: Any) -> None:
         """Install the packages of packages.yml."""
@@ -112,7 +122,8 @@ class Project:
         self, command: str, select: Selection | None, exclude: Selection | None, options: dict[str, Any]
     ) -> RunResults:
         options = {"select": select, "exclude": exclude, "threads": self._threads, **options}
-        return cast(RunResults, self._invoke([command], options))
+        results: RunResults = self._invoke([command], options)
+        return results
 
     def _invoke(self, command: list[str], options: dict[str, Any]) -> Any:
         variables = {**self.vars, **(options.pop("vars", None) or {})}

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
-
-from headwater._core import Event, Session
+from headwater._core import Session
 from headwater.arguments import command_line
 from headwater.exceptions import Cancelled, HeadwaterError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
-@dataclass(frozen=True)
+    from headwater._core import Event
+
+
 class Outcome:
-    """How an invocation ended."""
+    """How an invocation ended.
 
-    success: bool
-    #: What the command gave: RunResults (build, run, test …), a list of names (ls), a Table (show), or None.
-    result: Any = None
-    #: The exception that ended it early. Failed nodes are no exception: they are in the result.
-    exception: BaseException | None = None
-    #: 0, 1 (nodes failed) or 2 (the command could not be run), as on the command line.
-    exit_code: int = 0
+    `success`, `result` and `exception` are those of dbt's runner. The result is what the command gave: RunResults
+    (build, run, test …), a list of names (ls), a Table (show), or None. The exception is what ended it early; failed
+    nodes are no exception but in the result. `exit_code` is the command line's: 0, 1 (something failed) or 2 (the
+    command could not be run).
+    """
+
+    __slots__ = ("exception", "exit_code", "result", "success")
+
+    def __init__(self, exit_code: int, result: Any = None, exception: BaseException | None = None) -> None:
+        self.success = exit_code == 0
+        self.result = result
+        self.exception = exception
+        self.exit_code = exit_code
+
+    def __repr__(self) -> str:
+        return f"Outcome(success={self.success}, result={self.result!r}, exception={self.exception!r})"
 
 
 class Runner:
@@ -46,5 +57,5 @@ class Runner:
         except Cancelled:
             raise
         except HeadwaterError as error:
-            return Outcome(False, error.result, error, 2)
-        return Outcome(exit_code == 0, result, None, exit_code)
+            return Outcome(2, error.result, error)
+        return Outcome(exit_code, result)
