@@ -175,3 +175,8 @@ where
 {
     Value::from_object(Function { name: name.into(), body: Box::new(body) })
 }
+
+/// Whether a value was made by [`function`].
+pub(super) fn is_function(value: &Value) -> bool {
+    value.downcast_object_ref::<Function>().is_some()
+}

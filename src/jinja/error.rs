@@ -1,36 +1,238 @@
 //! What went wrong in a render, and where.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::{Error, ErrorKind};
 
-use crate::diag::{Code, Diagnostic, SourceFile, Span};
+use super::context::Context;
+use super::filters;
+use super::machinery::Source;
+use super::macros::Def;
+use crate::diag::{Code, Diagnostic, SourceFile, Span, suggest};
+
+/// How many calls of a macro trace are told.
+const MAX_TRACE: usize = 6;
 
 /// A failed render: the error of the virtual machine with the file it happened in.
-pub struct RenderError {
+pub struct RenderError(Box<Failure>);
+
+struct Failure {
     error: Error,
     file: Arc<SourceFile>,
+    /// A name near to the one that was not found.
+    near: Option<String>,
+}
+
+/// An error inside a macro, on its way out: the virtual machine gives the error around it the place of the call.
+struct InMacro {
+    name: Box<str>,
+    source: Arc<Source>,
+    error: Error,
+}
+
+/// Wraps errors that leave a macro.
+pub(super) struct MacroFailure;
+
+impl MacroFailure {
+    pub fn wrap(def: &Def, error: Error) -> Error {
+        let failure = InMacro { name: def.name.clone(), source: def.code.source().clone(), error };
+        Error::new(ErrorKind::EvalBlock, "a macro failed").with_source(failure)
+    }
+}
+
+impl fmt::Debug for InMacro {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for InMacro {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "in macro {}: {}", self.name, self.error)
+    }
+}
+
+impl std::error::Error for InMacro {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// One step of a macro trace: the macro, and where it was called.
+struct Call<'a> {
+    name: &'a str,
+    from: Span,
 }
 
 impl RenderError {
-    pub(super) fn unavailable(file: &Arc<SourceFile>) -> Self {
-        Self { error: fail("rendering is not there yet"), file: file.clone() }
+    pub(super) fn new(error: Error, file: &Arc<SourceFile>, context: &Context) -> Self {
+        let mut failure = Failure { error, file: file.clone(), near: None };
+        failure.near = missing_function(failure.innermost().0).and_then(|name| context.nearest(name));
+        Self(Box::new(failure))
     }
 
+    /// A failure before anything ran.
+    pub(super) fn of_diagnostic(diagnostic: Box<Diagnostic>, file: &Arc<SourceFile>) -> Self {
+        Self(Box::new(Failure { error: raise(diagnostic), file: file.clone(), near: None }))
+    }
+
+    /// The problem with its place: in the macro where it happened, with the calls that led there.
     pub fn diagnostic(&self) -> Diagnostic {
-        Diagnostic::error(Code::JinjaRuntime, self.error.to_string()).at(Span::line(&self.file, 1), "")
+        let (error, file, trace) = self.0.innermost();
+        let cause = std::error::Error::source(error);
+        if let Some(inner) = cause.and_then(|cause| cause.downcast_ref::<RenderError>()) {
+            return with_trace(inner.diagnostic(), &trace);
+        }
+        let place = place_of(error, file);
+        if let Some(Raised(diagnostic)) = cause.and_then(|cause| cause.downcast_ref::<Raised>()) {
+            let mut diagnostic = (**diagnostic).clone();
+            if diagnostic.primary.is_none() {
+                diagnostic = diagnostic.at(place, "");
+            }
+            return with_trace(diagnostic, &trace);
+        }
+        with_trace(describe(error, place, self.0.near.as_deref()), &trace)
     }
 
     /// The error of type `T` that a host function attached with `Error::with_source`, if that is the cause.
     pub fn source<T: std::error::Error + 'static>(&self) -> Option<&T> {
-        source_of(&self.error)
+        source_of(&self.0.error)
     }
+
+    /// The error as the virtual machine sees it.
+    pub fn error(&self) -> &Error {
+        &self.0.error
+    }
+}
+
+impl Failure {
+    /// The error where it happened, its file, and the macro calls around it, innermost first.
+    fn innermost(&self) -> (&Error, &Arc<SourceFile>, Vec<Call<'_>>) {
+        let (mut error, mut file, mut trace) = (&self.error, &self.file, Vec::new());
+        while let Some(inner) = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<InMacro>()) {
+            trace.push(Call { name: &inner.name, from: place_of(error, file) });
+            error = &inner.error;
+            file = &inner.source.file;
+        }
+        trace.reverse();
+        (error, file, trace)
+    }
+}
+
+fn with_trace(mut diagnostic: Diagnostic, trace: &[Call<'_>]) -> Diagnostic {
+    if let Some(outermost) = trace.last()
+        && diagnostic.places.len() < 2
+    {
+        diagnostic = diagnostic.place(outermost.from.clone(), "called from here");
+    }
+    for call in trace.iter().filter(|call| call.name != "caller").take(MAX_TRACE) {
+        diagnostic = diagnostic.note(format!("in macro `{}`, called at {}", call.name, call.from.location()));
+    }
+    if let Some(more) = trace.len().checked_sub(MAX_TRACE).filter(|more| *more > 0) {
+        diagnostic = diagnostic.note(format!("and {more} more calls around it"));
+    }
+    diagnostic
+}
+
+fn place_of(error: &Error, file: &Arc<SourceFile>) -> Span {
+    match error.range() {
+        Some(range) => Span::new(file, trimmed(&file.text, range)),
+        None => Span::line(file, error.line().unwrap_or(1)),
+    }
+}
+
+/// A range without the blanks around it, within the text.
+fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
+    let Some(part) = text.get(range.clone()) else { return range.start.min(text.len())..range.end.min(text.len()) };
+    let start = range.start + (part.len() - part.trim_start().len());
+    start..start + part.trim().len()
+}
+
+/// The name in "`name` is unknown".
+fn missing_function(error: &Error) -> Option<&str> {
+    (error.kind() == ErrorKind::UnknownFunction).then(|| error.detail()?.strip_suffix(" is unknown")).flatten()
+}
+
+/// The virtual machine's error in our words.
+fn describe(error: &Error, place: Span, near: Option<&str>) -> Diagnostic {
+    let detail = error.detail().unwrap_or_default();
+    if let Some(name) = missing_function(error) {
+        return undefined(name, place, "nothing that can be called has this name", near);
+    }
+    match error.kind() {
+        ErrorKind::UndefinedError => {
+            let name = operand(&place).unwrap_or_else(|| "value".to_owned());
+            undefined(&name, place, "", near)
+        }
+        ErrorKind::UnknownMethod if detail.starts_with("undefined") => {
+            let name = operand(&place).unwrap_or_else(|| "value".to_owned());
+            undefined(&name, place, "", near)
+        }
+        ErrorKind::InvalidOperation if detail == "value of type undefined is not callable" => {
+            let text = place.text();
+            let name = text.split('(').next().unwrap_or(text).trim().to_owned();
+            undefined(&name, place, "", near)
+        }
+        ErrorKind::UnknownFilter | ErrorKind::UnknownTest => {
+            let name = detail.split_whitespace().nth(1).unwrap_or_default();
+            let (what, known) = match error.kind() {
+                ErrorKind::UnknownFilter => ("filter", filters::FILTERS),
+                _ => ("test", filters::TESTS),
+            };
+            let diagnostic = Diagnostic::error(Code::JinjaRuntime, format!("there is no {what} `{name}`"));
+            let label = suggest::nearest(name, known.iter().copied());
+            diagnostic.at(place, label.map_or_else(String::new, |near| format!("did you mean `{near}`?")))
+        }
+        _ if detail.is_empty() => Diagnostic::error(Code::JinjaRuntime, error.kind().to_string()).at(place, ""),
+        _ => Diagnostic::error(Code::JinjaRuntime, detail).at(place, ""),
+    }
+}
+
+fn undefined(name: &str, place: Span, label: &str, near: Option<&str>) -> Diagnostic {
+    let code = if label.is_empty() { Code::JinjaRuntime } else { Code::MacroNotFound };
+    let diagnostic = Diagnostic::error(code, format!("`{name}` is undefined")).at(place, label);
+    match near {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None if label.is_empty() => diagnostic,
+        None => diagnostic.help("check its spelling; if it is a macro of a package, install the packages with `deps`"),
+    }
+}
+
+/// The expression before the last `.name` or `[key]` that a place shows. The place may start in its middle.
+fn operand(place: &Span) -> Option<String> {
+    let shown = place.text();
+    let path = shown.split('(').next().unwrap_or(shown);
+    let path = &path[..path.rfind(['.', '[']).unwrap_or(path.len())];
+    let starts_inside = shown.starts_with(['.', '[']);
+    let before = if starts_inside { before(&place.file.text, place.range.start as usize) } else { "" };
+    Some(format!("{before}{path}").trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// The names, dots and bracketed parts that end right before an offset.
+fn before(text: &str, at: usize) -> &str {
+    let before = text.get(..at).unwrap_or_default();
+    let mut depth = 0;
+    let start = before.char_indices().rev().take_while(|(_, char)| match char {
+        ')' | ']' => {
+            depth += 1;
+            true
+        }
+        '(' | '[' if depth > 0 => {
+            depth -= 1;
+            true
+        }
+        char => depth > 0 || char.is_alphanumeric() || matches!(char, '_' | '.'),
+    });
+    start.last().map_or("", |(start, _)| &before[start..])
 }
 
 impl fmt::Debug for RenderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        let diagnostic = self.diagnostic();
+        let place = diagnostic.primary.as_ref().map(|label| label.span.location());
+        write!(f, "{}: {}", place.unwrap_or_default(), diagnostic.message)
     }
 }
 
@@ -40,7 +242,11 @@ impl fmt::Display for RenderError {
     }
 }
 
-impl std::error::Error for RenderError {}
+impl std::error::Error for RenderError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0.error)
+    }
+}
 
 impl From<RenderError> for Error {
     /// For host functions that render: the error goes on as it is.

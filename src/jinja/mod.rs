@@ -12,25 +12,39 @@
 //! | `error`, `syntax`, `linemap` | what went wrong, and where |
 
 mod args;
+mod calls;
 mod context;
 mod engine;
 mod error;
+mod filters;
 mod library;
 pub mod linemap;
+mod lower;
+mod machinery;
 mod macros;
+mod methods;
 mod modules;
+mod native;
+mod ops;
 pub mod pyvalue;
 mod scan;
+mod sink;
+mod syntax;
 mod template;
+mod walk;
+
+#[cfg(test)]
+mod tests;
 
 pub use args::{Args, function};
+pub use calls::MacroCall;
 pub use context::{Context, context};
 pub use engine::{Engine, Mode};
 pub use error::{RenderError, fail, raise, source_of};
 pub use library::{Library, Namespace};
-pub use macros::{MacroCall, MacroDef, compile_macros};
+pub use macros::{MacroDef, compile_macros};
 pub use minijinja::value;
 pub use minijinja::{Error, ErrorKind, State, Value};
-pub use modules::Modules;
+pub use modules::{Modules, datetime};
 pub use scan::{Block, BlockKind, blocks};
 pub use template::Template;

@@ -1,16 +1,26 @@
 //! Compiled templates.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::lower::{self, Output};
+use super::machinery::Source;
+use super::macros::Def;
+use super::scan::{Scan, scan};
+use super::syntax;
 use crate::diag::{self, SourceFile};
 
 /// A compiled template: a part of a file. Cheap to clone.
 #[derive(Clone)]
-pub struct Template {
-    file: Arc<SourceFile>,
-    range: Range<usize>,
-    plain: bool,
+pub struct Template(Arc<Inner>);
+
+struct Inner {
+    source: Arc<Source>,
+    discarded: Vec<u32>,
+    /// None where the text has no tag at all.
+    text: Option<Def>,
+    /// Compiled when it is first asked for.
+    pieces: OnceLock<diag::Result<Def>>,
 }
 
 impl Template {
@@ -19,22 +29,48 @@ impl Template {
     /// # Errors
     /// The syntax is wrong.
     pub fn compile(file: &Arc<SourceFile>, range: Range<usize>) -> diag::Result<Self> {
-        let text = &file.text[range.clone()];
-        let plain = !["{{", "{%", "{#"].iter().any(|tag| text.contains(tag));
-        Ok(Self { file: file.clone(), range, plain })
+        let has_tags = memchr::memchr_iter(b'{', &file.text.as_bytes()[range.clone()])
+            .any(|at| matches!(file.text.as_bytes().get(range.start + at + 1), Some(b'{' | b'%' | b'#')));
+        if !has_tags {
+            let source = Source::new(file, range, None);
+            return Ok(Self(Arc::new(Inner { source, discarded: Vec::new(), text: None, pieces: OnceLock::new() })));
+        }
+        let Scan { text, discarded, .. } = scan(file, range.clone())?;
+        let source = Source::new(file, range, text);
+        let def = compile(&source, &discarded, Output::Text)?;
+        Ok(Self(Arc::new(Inner { source, discarded, text: Some(def), pieces: OnceLock::new() })))
     }
 
     /// The text itself if it has no tag at all.
     pub fn literal(&self) -> Option<&str> {
-        self.plain.then(|| &self.file.text[self.range.clone()])
+        match self.0.text {
+            Some(_) => None,
+            None => Some(self.0.source.text()),
+        }
     }
 
     pub fn file(&self) -> &Arc<SourceFile> {
-        &self.file
+        &self.0.source.file
     }
 
     /// The part of the file.
     pub fn range(&self) -> Range<usize> {
-        self.range.clone()
+        self.0.source.range.clone()
     }
+
+    /// None where the text has no tag at all.
+    pub(super) fn def(&self) -> Option<&Def> {
+        self.0.text.as_ref()
+    }
+
+    /// The same template, emitting pieces instead of text.
+    pub(super) fn pieces(&self) -> Result<&Def, Box<diag::Diagnostic>> {
+        let compiled = self.0.pieces.get_or_init(|| compile(&self.0.source, &self.0.discarded, Output::Pieces));
+        compiled.as_ref().map_err(Clone::clone)
+    }
+}
+
+fn compile(source: &Arc<Source>, discarded: &[u32], output: Output) -> diag::Result<Def> {
+    let tree = source.parse().map_err(|error| syntax::explain(source, &error))?;
+    lower::template(source, &tree, discarded, output)
 }

@@ -8,7 +8,7 @@ use minijinja::{Error, Value};
 use serde_json::{Map, Number, Value as Json};
 
 use super::super::error::fail;
-use super::{dict, list, none, py_str, type_name};
+use super::{Decimal, dict, list, none, py_str, type_name};
 
 /// A mutable copy of a JSON value.
 pub fn from_json(json: &Json) -> Value {
@@ -36,6 +36,18 @@ fn number_from_json(number: &Number) -> Value {
 /// # Errors
 /// The value holds something that JSON cannot express, for example a relation or a macro.
 pub fn to_json(value: &Value) -> Result<Json, Error> {
+    nested_to_json(value, 0)
+}
+
+/// Deeper nesting is taken for a list that holds itself.
+const MAX_DEPTH: usize = 200;
+
+fn check_depth(depth: usize) -> Result<(), Error> {
+    if depth > MAX_DEPTH { Err(fail("the value is nested too deeply, or holds itself")) } else { Ok(()) }
+}
+
+fn nested_to_json(value: &Value, depth: usize) -> Result<Json, Error> {
+    check_depth(depth)?;
     Ok(match value.kind() {
         ValueKind::None | ValueKind::Undefined => Json::Null,
         ValueKind::Bool => Json::Bool(value.is_true()),
@@ -45,14 +57,17 @@ pub fn to_json(value: &Value) -> Result<Json, Error> {
             let mut entries = Map::new();
             for key in value.try_iter()? {
                 let entry = value.get_item(&key)?;
-                entries.insert(key_text(&key)?, to_json(&entry)?);
+                entries.insert(key_text(&key)?, nested_to_json(&entry, depth + 1)?);
             }
             Json::Object(entries)
         }
         ValueKind::Seq | ValueKind::Iterable => {
-            Json::Array(value.try_iter()?.map(|item| to_json(&item)).collect::<Result<_, _>>()?)
+            Json::Array(value.try_iter()?.map(|item| nested_to_json(&item, depth + 1)).collect::<Result<_, _>>()?)
         }
-        _ => return Err(not_serializable(value)),
+        _ => match value.downcast_object_ref::<Decimal>() {
+            Some(number) => Number::from_f64(number.to_f64()).map_or(Json::Null, Json::Number),
+            None => return Err(not_serializable(value)),
+        },
     })
 }
 
@@ -86,49 +101,96 @@ fn not_serializable(value: &Value) -> Error {
 /// # Errors
 /// The value holds something that JSON cannot express.
 pub fn dumps(value: &Value, sort_keys: bool) -> Result<String, Error> {
-    let mut out = String::new();
-    write_json(&mut out, value, sort_keys)?;
-    Ok(out)
+    let mut writer = Writer { out: String::new(), sort_keys, indent: None };
+    writer.write(value, 0)?;
+    Ok(writer.out)
 }
 
-fn write_json(out: &mut String, value: &Value, sort_keys: bool) -> Result<(), Error> {
-    match value.kind() {
-        ValueKind::None => out.push_str("null"),
-        ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
-        ValueKind::Number => out.push_str(&number_text(value)),
-        ValueKind::String => write_string(out, value.as_str().unwrap_or_default()),
-        ValueKind::Map => {
-            let mut keys: Vec<(String, Value)> = Vec::new();
-            for key in value.try_iter()? {
-                keys.push((key_text(&key)?, value.get_item(&key)?));
-            }
-            if sort_keys {
-                keys.sort_by(|a, b| a.0.cmp(&b.0));
-            }
-            out.push('{');
-            for (index, (key, entry)) in keys.iter().enumerate() {
-                if index > 0 {
-                    out.push_str(", ");
-                }
-                write_string(out, key);
-                out.push_str(": ");
-                write_json(out, entry, sort_keys)?;
-            }
-            out.push('}');
+/// Python's `json.dumps(value, indent=indent)`.
+///
+/// # Errors
+/// The value holds something that JSON cannot express.
+pub fn dumps_indented(value: &Value, sort_keys: bool, indent: usize) -> Result<String, Error> {
+    let mut writer = Writer { out: String::new(), sort_keys, indent: Some(indent.min(16)) };
+    writer.write(value, 0)?;
+    Ok(writer.out)
+}
+
+struct Writer {
+    out: String,
+    sort_keys: bool,
+    indent: Option<usize>,
+}
+
+impl Writer {
+    fn write(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
+        check_depth(depth)?;
+        match value.kind() {
+            ValueKind::None => self.out.push_str("null"),
+            ValueKind::Bool => self.out.push_str(if value.is_true() { "true" } else { "false" }),
+            ValueKind::Number => self.out.push_str(&number_text(value)),
+            ValueKind::String => write_string(&mut self.out, value.as_str().unwrap_or_default()),
+            ValueKind::Map => self.write_object(value, depth)?,
+            ValueKind::Seq => self.write_array(value, depth)?,
+            _ => match value.downcast_object_ref::<Decimal>() {
+                Some(number) => self.out.push_str(&number.to_string()),
+                None => return Err(not_serializable(value)),
+            },
         }
-        ValueKind::Seq => {
-            out.push('[');
-            for (index, item) in value.try_iter()?.enumerate() {
-                if index > 0 {
-                    out.push_str(", ");
-                }
-                write_json(out, &item, sort_keys)?;
-            }
-            out.push(']');
-        }
-        _ => return Err(not_serializable(value)),
+        Ok(())
     }
-    Ok(())
+
+    fn write_object(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
+        let mut entries: Vec<(String, Value)> = Vec::new();
+        for key in value.try_iter()? {
+            entries.push((key_text(&key)?, value.get_item(&key)?));
+        }
+        if self.sort_keys {
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+        }
+        self.out.push('{');
+        for (index, (key, entry)) in entries.iter().enumerate() {
+            self.separate(index, depth);
+            write_string(&mut self.out, key);
+            self.out.push_str(": ");
+            self.write(entry, depth + 1)?;
+        }
+        self.close(entries.is_empty(), depth, '}');
+        Ok(())
+    }
+
+    fn write_array(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
+        self.out.push('[');
+        let mut is_empty = true;
+        for (index, item) in value.try_iter()?.enumerate() {
+            is_empty = false;
+            self.separate(index, depth);
+            self.write(&item, depth + 1)?;
+        }
+        self.close(is_empty, depth, ']');
+        Ok(())
+    }
+
+    fn separate(&mut self, index: usize, depth: usize) {
+        if index > 0 {
+            self.out.push_str(if self.indent.is_some() { "," } else { ", " });
+        }
+        self.line_break(depth + 1);
+    }
+
+    fn close(&mut self, is_empty: bool, depth: usize, bracket: char) {
+        if !is_empty {
+            self.line_break(depth);
+        }
+        self.out.push(bracket);
+    }
+
+    fn line_break(&mut self, depth: usize) {
+        if let Some(indent) = self.indent {
+            self.out.push('\n');
+            self.out.push_str(&" ".repeat(indent * depth));
+        }
+    }
 }
 
 fn number_text(value: &Value) -> String {

@@ -1,23 +1,39 @@
-//! Python's values.
+//! Python's values: what templates make and change. Copies of lists, dicts and sets alias.
 
+mod decimal;
+pub(super) mod dict;
+pub(super) mod format;
 mod json;
+pub(super) mod list;
+pub(super) mod range;
+mod set;
+pub(super) mod text;
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
 use minijinja::{Error, State, Value};
 
-pub use json::{dumps, from_json, frozen, to_json};
+pub(super) use decimal::Decimal;
+pub use decimal::decimal;
+pub use json::{dumps, dumps_indented, from_json, frozen, to_json};
+pub(super) use set::Set;
+pub use set::set;
+pub use text::{py_repr, py_str};
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A new mutable list.
 pub fn list(items: Vec<Value>) -> Value {
-    Value::from(items)
+    Value::from_object(list::List::new(items))
 }
 
 /// A new mutable dict.
 pub fn dict(entries: impl IntoIterator<Item = (Value, Value)>) -> Value {
-    Value::from_pairs(entries)
+    Value::from_object(dict::Dict::new(entries.into_iter().collect()))
 }
 
 pub fn tuple(items: Vec<Value>) -> Value {
@@ -27,16 +43,6 @@ pub fn tuple(items: Vec<Value>) -> Value {
 /// Python's `None`.
 pub fn none() -> Value {
     Value::from(())
-}
-
-/// Python's `str(value)`.
-pub fn py_str(value: &Value) -> String {
-    value.to_string()
-}
-
-/// Python's `repr(value)`.
-pub fn py_repr(value: &Value) -> String {
-    format!("{value:?}")
 }
 
 /// The position that a Python index means in a sequence of this length; negative ones count from the end.
@@ -64,7 +70,12 @@ pub fn type_name(value: &Value) -> &'static str {
         ValueKind::Seq if value.is_tuple() => "tuple",
         ValueKind::Seq => "list",
         ValueKind::Map => "dict",
-        _ => "object",
+        _ => match value.as_object() {
+            Some(object) if object.is::<Set>() => "set",
+            Some(object) if object.is::<Decimal>() => "Decimal",
+            Some(object) if object.is::<ParseUndefined>() => "Undefined",
+            _ => "object",
+        },
     }
 }
 
