@@ -100,14 +100,16 @@ impl Object for Proxy {
     }
 
     fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
-        Python::attach(|py| call(self.object.bind(py), args))
+        Python::attach(|py| Ok(from_python(&call(self.object.bind(py), args)?)))
     }
 
-    /// Operators come as `__add__`, `__sub__` …
+    /// Operators come as `__add__`, `__sub__` … An answer of `NotImplemented` means that the other side is asked.
     fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
         Python::attach(|py| {
-            let method = self.object.bind(py).getattr(method).map_err(|_| Error::from(ErrorKind::UnknownMethod))?;
-            call(&method, args)
+            let unknown = || Error::from(ErrorKind::UnknownMethod);
+            let method = self.object.bind(py).getattr(method).map_err(|_| unknown())?;
+            let answer = call(&method, args)?;
+            if answer.is(py.NotImplemented()) { Err(unknown()) } else { Ok(from_python(&answer)) }
         })
     }
 
@@ -121,13 +123,13 @@ impl Object for Proxy {
     }
 }
 
-fn call(function: &Bound<'_, PyAny>, args: &[Value]) -> Result<Value, Error> {
+fn call<'py>(function: &Bound<'py, PyAny>, args: &[Value]) -> Result<Bound<'py, PyAny>, Error> {
     let py = function.py();
     let (named, positional) = match args.split_last() {
         Some((last, rest)) if last.is_kwargs() => (Some(last), rest),
         _ => (None, args),
     };
-    let called = || -> PyResult<Value> {
+    let called = || -> PyResult<_> {
         let positional = positional.iter().map(|value| to_python(py, value)).collect::<PyResult<Vec<_>>>()?;
         let keywords = PyDict::new(py);
         if let Some(kwargs) = named.cloned().and_then(|named| Kwargs::try_from(named).ok()) {
@@ -136,7 +138,7 @@ fn call(function: &Bound<'_, PyAny>, args: &[Value]) -> Result<Value, Error> {
                 keywords.set_item(name, to_python(py, &value)?)?;
             }
         }
-        Ok(from_python(&function.call(PyTuple::new(py, positional)?, Some(&keywords))?))
+        function.call(PyTuple::new(py, positional)?, Some(&keywords))
     };
     called().map_err(|failure| Error::new(ErrorKind::InvalidOperation, failure.to_string()))
 }
