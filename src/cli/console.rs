@@ -1,5 +1,6 @@
 //! Tells people (or programs, as JSON) what happens, line by line, and shows on a terminal what is running.
 
+#[cfg(test)]
 use std::io::Write;
 use std::sync::{Arc, PoisonError};
 

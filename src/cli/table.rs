@@ -69,12 +69,6 @@ flags! {
         .env("WARN_ERROR").in_project();
     WARN_ERROR_OPTIONS = Flag::new("warn-error-options", Kind::Mapping, On::ALL, "which warnings are errors: `{error: all | [names], warn: [names], silence: [names]}`")
         .env("WARN_ERROR_OPTIONS").in_project();
-    POPULATE_CACHE = Flag::new("populate-cache", Kind::Switch(true), On::ALL, "look up the existing relations of all schemas before the run")
-        .env("POPULATE_CACHE").in_project();
-    CACHE_SELECTED_ONLY = Flag::new("cache-selected-only", Kind::Switch(false), On::ALL, "look up only the schemas of selected nodes")
-        .env("CACHE_SELECTED_ONLY").in_project();
-    INTROSPECT = Flag::new("introspect", Kind::Switch(true), On::of(&[Compile, Show]), "let compiling ask the database")
-        .env("INTROSPECT");
 
     // What to show.
     INLINE = Flag::new("inline", Kind::Value("SQL"), On::of(&[Compile, Show]), "SQL with Jinja to use instead of a model");
@@ -124,8 +118,6 @@ flags! {
         .env("LOG_PATH").in_project().default("logs");
     LOG_FILE_MAX_BYTES = Flag::new("log-file-max-bytes", Kind::Number(0), On::ALL, "the size at which dbt.log is set aside and begun anew; 0 is never")
         .env("LOG_FILE_MAX_BYTES").in_project().default("10485760");
-    LOG_CACHE_EVENTS = Flag::new("log-cache-events", Kind::Switch(false), On::ALL, "log every change of the relation cache")
-        .env("LOG_CACHE_EVENTS").in_project();
     USE_COLORS = Flag::new("use-colors", Kind::Switch(true), On::ALL, "colours on the console")
         .env("USE_COLORS").in_project().default("on a terminal");
     USE_COLORS_FILE = Flag::new("use-colors-file", Kind::Switch(false), On::ALL, "colours in the log file")
@@ -148,6 +140,14 @@ flags! {
         .env("USE_EXPERIMENTAL_PARSER").in_project().idle();
     SEND_ANONYMOUS_USAGE_STATS = Flag::new("send-anonymous-usage-stats", Kind::Switch(false), On::ALL, "nothing: usage is never reported to anybody")
         .env("SEND_ANONYMOUS_USAGE_STATS").in_project().idle();
+    POPULATE_CACHE = Flag::new("populate-cache", Kind::Switch(true), On::ALL, "nothing: relations are looked up in the schemas that a run uses")
+        .env("POPULATE_CACHE").in_project().idle();
+    CACHE_SELECTED_ONLY = Flag::new("cache-selected-only", Kind::Switch(true), On::ALL, "nothing: it is always so")
+        .env("CACHE_SELECTED_ONLY").in_project().idle();
+    LOG_CACHE_EVENTS = Flag::new("log-cache-events", Kind::Switch(false), On::ALL, "nothing: what the cache asks is in the log")
+        .env("LOG_CACHE_EVENTS").in_project().idle();
+    INTROSPECT = Flag::new("introspect", Kind::Mark, On::of(&[Compile, Show]), "nothing: macros may always ask the database")
+        .idle();
     USE_FAST_TEST_EDGES = Flag::new("use-fast-test-edges", Kind::Switch(true), On::ALL, "nothing: they are always fast")
         .env("USE_FAST_TEST_EDGES").in_project().idle();
     SHOW_ALL_DEPRECATIONS = Flag::new("show-all-deprecations", Kind::Switch(true), On::ALL, "nothing: every warning is shown")
@@ -179,6 +179,7 @@ pub(super) static REFUSED: &[Refused] = &[
     refused("export-saved-queries", false, Some("EXPORT_SAVED_QUERIES"), "there is no semantic layer yet"),
     refused("no-export-saved-queries", false, None, "there is no semantic layer yet"),
     refused("sqlparse", true, Some("SQLPARSE"), "it tunes a library that is not used here"),
+    refused("no-introspect", false, None, "macros may always ask the database while compiling"),
     refused("inline-direct", true, None, "use --inline"),
     refused("inject-ephemeral-ctes", false, None, "ephemeral models are always put into what refers to them"),
     refused("no-inject-ephemeral-ctes", false, None, "ephemeral models are always put into what refers to them"),

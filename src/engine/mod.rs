@@ -1,19 +1,32 @@
 //! Floor 10. One short function per command that strings the pipeline together:
 //! project → manifest → graph → selection → plan → run → artifacts.
 
+mod call;
+mod clean;
+mod compile;
+mod debug;
+mod deps;
+mod freshness;
+mod list;
+mod operation;
 mod options;
+mod rows;
+mod run;
+mod show;
 mod warn;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
+use call::Call;
 pub use options::{Command, Options, Output};
 pub use warn::WarnError;
 
 use crate::adapter::Drivers;
 use crate::diag::Diagnostic;
 use crate::diag::log::Log;
-use crate::execute::{CancelToken, EventSink, FreshnessResults, RunResults};
+use crate::execute::{CancelToken, Event, EventSink, FreshnessResults, RunResults};
 use crate::jinja::Modules;
 use crate::manifest::Manifest;
 use crate::project::Env;
@@ -69,8 +82,60 @@ impl Outcome {
     }
 }
 
+/// What a command hands back when it could run.
+struct Done {
+    result: CommandResult,
+    output: String,
+}
+
+impl From<CommandResult> for Done {
+    fn from(result: CommandResult) -> Self {
+        Self { result, output: String::new() }
+    }
+}
+
 /// Does what `command` says. Events and log entries go to the host while it works.
 pub fn invoke(command: Command, options: &Options, host: &Host) -> Outcome {
-    let _ = (command, options, host);
-    Outcome::failed(vec![Diagnostic::error(crate::diag::Code::Internal, "the commands are not wired yet")])
+    let clock = Instant::now();
+    host.events.event(&Event::Started { command: command.as_str(), version: env!("CARGO_PKG_VERSION") });
+    let mut call = Call::new(command, options, host);
+    let done = match command {
+        Command::Build | Command::Run | Command::Test | Command::Seed | Command::Snapshot => run::run(&mut call),
+        Command::Compile => compile::compile(&mut call),
+        Command::Show => show::show(&mut call),
+        Command::List => list::list(&mut call),
+        Command::Parse => call.ready().map(|ready| CommandResult::Manifest(ready.manifest).into()),
+        Command::Debug => debug::debug(&mut call),
+        Command::Deps => deps::deps(&mut call),
+        Command::SourceFreshness => freshness::freshness(&mut call),
+        Command::RunOperation => operation::operation(&mut call),
+        Command::Clean => clean::clean(&mut call),
+    };
+    let outcome = outcome(done, call.warnings);
+    host.events.event(&Event::Finished { success: outcome.exit_code == 0, seconds: clock.elapsed().as_secs_f64() });
+    outcome
+}
+
+fn outcome(done: Result<Done, Vec<Diagnostic>>, mut diagnostics: Vec<Diagnostic>) -> Outcome {
+    match done {
+        Ok(Done { result, output }) => {
+            let success = match &result {
+                CommandResult::Run(run) => {
+                    diagnostics.extend(run.diagnostics.iter().cloned());
+                    run.success
+                }
+                CommandResult::Freshness(run) => {
+                    diagnostics.extend(run.diagnostics.iter().cloned());
+                    run.success
+                }
+                CommandResult::Debug(healthy) => *healthy,
+                _ => true,
+            };
+            Outcome { result, output, diagnostics, exit_code: i32::from(!success) }
+        }
+        Err(problems) => {
+            diagnostics.extend(problems);
+            Outcome::failed(diagnostics)
+        }
+    }
 }

@@ -115,11 +115,6 @@ pub struct Options {
     pub store_failures: Option<bool>,
     pub fail_fast: bool,
     pub warn_error: WarnError,
-    pub populate_cache: bool,
-    pub cache_selected_only: bool,
-    pub log_cache_events: bool,
-    /// Whether compiling may ask the database.
-    pub introspect: bool,
     pub write_json: bool,
     pub version_check: bool,
     pub print: bool,
@@ -178,10 +173,6 @@ impl Default for Options {
             store_failures: None,
             fail_fast: false,
             warn_error: WarnError::default(),
-            populate_cache: true,
-            cache_selected_only: false,
-            log_cache_events: false,
-            introspect: true,
             write_json: true,
             version_check: true,
             print: true,
@@ -235,10 +226,6 @@ impl Options {
         put("store_failures", json!(self.store_failures.unwrap_or(false)));
         put("fail_fast", json!(self.fail_fast));
         put("warn_error", json!(self.warn_error.is_all()));
-        put("populate_cache", json!(self.populate_cache));
-        put("cache_selected_only", json!(self.cache_selected_only));
-        put("log_cache_events", json!(self.log_cache_events));
-        put("introspect", json!(self.introspect));
         put("write_json", json!(self.write_json));
         put("version_check", json!(self.version_check));
         put("print", json!(self.print));

@@ -1,0 +1,216 @@
+//! One command being worked on, and the stages that several commands share.
+
+use std::sync::Arc;
+
+use super::{Command, Host, Options};
+use crate::adapter::session::Pool;
+use crate::adapter::{self, Adapter};
+use crate::artifacts;
+use crate::compile::{self, Parts, Runtime};
+use crate::diag::log::Log;
+use crate::diag::{self, Code, Diagnostic};
+use crate::execute::{Event, Job, RunResults, Settings};
+use crate::graph::Dag;
+use crate::jinja::{Engine, Library};
+use crate::manifest::{self, Manifest, ResourceType, UniqueId};
+use crate::plan::{Plan, Verb};
+use crate::project::{self, Project, Request};
+use crate::select::{self, Selected, Selection, Selectors};
+
+/// A stage gives its value, or everything that is wrong.
+pub(super) type Stage<T> = Result<T, Vec<Diagnostic>>;
+
+/// What a command works with. Warnings gather in it; a warning that `--warn-error` makes an error ends the command.
+pub(super) struct Call<'a> {
+    pub command: Command,
+    pub options: &'a Options,
+    pub host: &'a Host,
+    pub jinja: Arc<Engine>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A parsed project.
+pub(super) struct Ready {
+    pub project: Arc<Project>,
+    pub adapter: Arc<dyn Adapter>,
+    pub manifest: Arc<Manifest>,
+    pub library: Arc<Library>,
+    pub dag: Dag,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(command: Command, options: &'a Options, host: &'a Host) -> Self {
+        let jinja = match &host.modules {
+            Some(modules) => Engine::with_modules(modules.clone()),
+            None => Engine::new(),
+        };
+        Self { command, options, host, jinja: Arc::new(jinja), warnings: Vec::new() }
+    }
+
+    pub(super) fn request(&self) -> Request {
+        let options = self.options;
+        Request {
+            project_dir: options.project_dir.clone(),
+            profiles_dir: options.profiles_dir.clone(),
+            profile: options.profile.clone(),
+            target: options.target.clone(),
+            vars: options.vars.clone(),
+            threads: options.threads,
+            target_path: options.target_path.clone(),
+            log_path: options.log_path.clone(),
+            flags: options.flags(self.command),
+            skip_version_check: !options.version_check,
+            env: self.host.env.clone(),
+            cwd: self.host.cwd.clone(),
+        }
+    }
+
+    /// Keeps warnings, as `--warn-error` says.
+    pub(super) fn warn(&mut self, warnings: impl IntoIterator<Item = Diagnostic>) -> Stage<()> {
+        let judged = warnings.into_iter().filter_map(|warning| self.options.warn_error.apply(warning));
+        let (errors, warnings): (Vec<_>, Vec<_>) = judged.partition(Diagnostic::is_error);
+        self.warnings.extend(warnings);
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// Reads the project and makes the adapter of its target. Opens no connection.
+    pub(super) fn load(&mut self) -> Stage<(Arc<Project>, Arc<dyn Adapter>)> {
+        let project = project::load(&self.request(), &self.jinja)?;
+        self.warn(project.warnings.iter().cloned())?;
+        let profile = &project.profile;
+        let adapter = adapter::open(&profile.kind, &profile.credentials, &project.root, &self.host.drivers).map_err(
+            |problem| {
+                vec![match (&problem.primary, &profile.span) {
+                    (None, Some(span)) => problem.at(span.clone(), "this target"),
+                    _ => *problem,
+                }]
+            },
+        )?;
+        Ok((Arc::new(project), adapter))
+    }
+
+    /// Parses the project, draws its graph, and writes manifest.json.
+    pub(super) fn ready(&mut self) -> Stage<Ready> {
+        let (project, adapter) = self.load()?;
+        let server = adapter.capabilities();
+        let (kind, product, version) = (adapter.kind().to_owned(), server.product, server.version);
+        self.host.events.event(&Event::Adapter { kind, product, version });
+        let parsed = manifest::parse(&project, &*adapter, &self.jinja, &self.host.log)?;
+        self.warn(parsed.manifest.warnings.iter().cloned())?;
+        let dag = Dag::new(&parsed.manifest)?;
+        self.host.events.event(&Event::Found { counts: found(&parsed.manifest) });
+        let ready = Ready { project, adapter, manifest: parsed.manifest, library: parsed.library, dag };
+        self.write_manifest(&ready, None)?;
+        Ok(ready)
+    }
+
+    /// What the command line selects, of the types that the command works on.
+    pub(super) fn select(&mut self, ready: &Ready, types: &[ResourceType]) -> Stage<Selected> {
+        let mut types = types.to_vec();
+        if !self.options.resource_types.is_empty() {
+            types.retain(|kind| self.options.resource_types.contains(kind));
+        }
+        types.retain(|kind| !self.options.exclude_resource_types.contains(kind));
+        if types.is_empty() {
+            return Ok(Selected::default());
+        }
+        let selection = Selection {
+            select: self.options.select.clone(),
+            exclude: self.options.exclude.clone(),
+            selector: self.options.selector.clone(),
+            indirect: self.options.indirect_selection,
+            resource_types: types,
+        };
+        let selectors = match &ready.project.selectors {
+            Some(document) => Some(Selectors::read(&document.file, &document.root)?),
+            None => None,
+        };
+        let mut selected = select::resolve(&selection, &ready.manifest, &ready.dag, selectors.as_ref())?;
+        self.warn(std::mem::take(&mut selected.warnings))?;
+        Ok(selected)
+    }
+
+    /// Tells that there is nothing to do.
+    pub(super) fn warn_of_nothing(&mut self) -> Stage<()> {
+        let warning = Diagnostic::warning(Code::NoNodesSelected, "nothing is selected, so there is nothing to do");
+        self.warn([warning.help(format!("`headwater ls` shows what a selection means for {}", self.command.as_str()))])
+    }
+
+    pub(super) fn runtime(&self, ready: &Ready, selected: Vec<UniqueId>, write_sql: bool) -> Stage<Arc<Runtime>> {
+        let log: Arc<dyn Log> = self.host.log.clone();
+        let options =
+            compile::Options { empty: false, selected, arguments: self.options.arguments(self.command), write_sql };
+        Runtime::new(Parts {
+            project: ready.project.clone(),
+            manifest: ready.manifest.clone(),
+            library: ready.library.clone(),
+            engine: self.jinja.clone(),
+            pool: Pool::new(ready.adapter.clone(), log.clone()),
+            log,
+            options,
+        })
+        .map_err(|problem| vec![*problem])
+    }
+
+    pub(super) fn job(&self, runtime: Arc<Runtime>, plan: Plan) -> Job {
+        let is_error = |code| self.options.warn_error.severity(code) == Some(diag::Severity::Error);
+        let settings = Settings {
+            threads: runtime.project.profile.threads,
+            fail_fast: self.options.fail_fast,
+            warn_error: is_error(Code::TestFailed),
+        };
+        Job { runtime, plan, settings, events: self.host.events.clone(), cancel: self.host.cancel.clone() }
+    }
+
+    pub(super) fn write_manifest(&self, ready: &Ready, results: Option<&RunResults>) -> Stage<()> {
+        if !self.options.write_json {
+            return Ok(());
+        }
+        let path = ready.project.target_path.join("manifest.json");
+        artifacts::write_manifest(&path, &ready.project, &ready.manifest, results).map_err(|problem| vec![*problem])
+    }
+
+    /// run_results.json, and manifest.json again with what has been compiled.
+    pub(super) fn write_results(&self, ready: &Ready, results: &RunResults) -> Stage<()> {
+        if !self.options.write_json {
+            return Ok(());
+        }
+        let path = ready.project.target_path.join("run_results.json");
+        let arguments = self.options.arguments(self.command);
+        artifacts::write_run_results(&path, &ready.project, results, &arguments).map_err(|problem| vec![*problem])?;
+        self.write_manifest(ready, Some(results))
+    }
+}
+
+/// What is in the project, in dbt's order.
+fn found(manifest: &Manifest) -> Vec<(&'static str, usize)> {
+    use ResourceType::{Analysis, Model, Operation, Seed, Snapshot, Test};
+    let nodes = |kind| manifest.nodes.values().filter(|node| node.resource_type == kind).count();
+    vec![
+        ("model", nodes(Model)),
+        ("seed", nodes(Seed)),
+        ("snapshot", nodes(Snapshot)),
+        ("analysis", nodes(Analysis)),
+        ("operation", nodes(Operation)),
+        ("data test", nodes(Test)),
+        ("source", manifest.sources.len()),
+        ("exposure", manifest.exposures.len()),
+        ("macro", manifest.macros.len()),
+        ("group", manifest.groups.len()),
+        ("unit test", manifest.unit_tests.len()),
+    ]
+}
+
+/// The verb of commands that run a plan.
+pub(super) fn verb(command: Command) -> Verb {
+    match command {
+        Command::Run => Verb::Run,
+        Command::Test => Verb::Test,
+        Command::Seed => Verb::Seed,
+        Command::Snapshot => Verb::Snapshot,
+        Command::Compile => Verb::Compile,
+        Command::Show => Verb::Show,
+        Command::SourceFreshness => Verb::Freshness,
+        _ => Verb::Build,
+    }
+}

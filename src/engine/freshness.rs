@@ -1,0 +1,33 @@
+//! `source freshness`: how old the data of sources is.
+
+use std::sync::Arc;
+
+use super::call::{Call, Stage};
+use super::{CommandResult, Done};
+use crate::artifacts;
+use crate::execute;
+use crate::manifest::{Manifest, UniqueId};
+use crate::plan::{self, Verb};
+
+pub(super) fn freshness(call: &mut Call<'_>) -> Stage<Done> {
+    let ready = call.ready()?;
+    let mut selected = call.select(&ready, Verb::Freshness.resource_types())?;
+    selected.ids.retain(|id| has_limits(&ready.manifest, id));
+    let plan = plan::plan(Verb::Freshness, &selected, &ready.manifest, &ready.dag);
+    if plan.steps.is_empty() {
+        call.warn_of_nothing()?;
+    }
+    let runtime = call.runtime(&ready, selected.ids, false)?;
+    let results = execute::freshness(&call.job(runtime, plan));
+    if call.options.write_json {
+        let path = ready.project.target_path.join("sources.json");
+        artifacts::write_sources(&path, &ready.project, &results).map_err(|problem| vec![*problem])?;
+    }
+    Ok(CommandResult::Freshness(Arc::new(results)).into())
+}
+
+/// Without a limit no age is too old, so nothing is asked.
+fn has_limits(manifest: &Manifest, id: &UniqueId) -> bool {
+    let freshness = manifest.sources.get(id).and_then(|source| source.freshness.as_ref());
+    freshness.is_some_and(|freshness| freshness.warn_after.is_some() || freshness.error_after.is_some())
+}

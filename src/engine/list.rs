@@ -1,0 +1,102 @@
+//! `ls`: what a selection means.
+
+use serde_json::{Map, Value, json};
+
+use super::call::{Call, Ready, Stage};
+use super::{CommandResult, Done, Output};
+use crate::diag::{Code, Diagnostic};
+use crate::manifest::{Resource, ResourceType};
+
+/// What `ls` lists when no types are asked for.
+const TYPES: &[ResourceType] = &[
+    ResourceType::Model,
+    ResourceType::Seed,
+    ResourceType::Snapshot,
+    ResourceType::Test,
+    ResourceType::UnitTest,
+    ResourceType::Source,
+    ResourceType::Exposure,
+];
+
+/// dbt's keys of `--output json`.
+const KEYS: &[&str] = &[
+    "alias",
+    "name",
+    "package_name",
+    "depends_on",
+    "direct_parents",
+    "tags",
+    "config",
+    "resource_type",
+    "source_name",
+    "original_file_path",
+    "unique_id",
+];
+
+pub(super) fn list(call: &mut Call<'_>) -> Stage<Done> {
+    let ready = call.ready()?;
+    let types = if call.options.resource_types.is_empty() { TYPES } else { &call.options.resource_types[..] };
+    let selected = call.select(&ready, types)?;
+    if selected.ids.is_empty() {
+        call.warn([Diagnostic::warning(Code::NoNodesSelected, "nothing is selected")])?;
+    }
+    let members = selected.ids.iter().filter_map(|id| ready.manifest.get(id));
+    let lines: Vec<String> = members.map(|member| line(call, &ready, &member)).collect::<Stage<_>>()?;
+    let output = lines.iter().map(|line| format!("{line}\n")).collect();
+    Ok(Done { result: CommandResult::List(lines), output })
+}
+
+fn line(call: &Call<'_>, ready: &Ready, member: &Resource<'_>) -> Stage<String> {
+    Ok(match call.options.output {
+        Output::Name => search_name(member),
+        Output::Path => member.original_file_path().to_owned(),
+        Output::Json => object(&call.options.output_keys, ready, member)?.to_string(),
+        Output::Default | Output::Selector | Output::Text => selector(member),
+    })
+}
+
+fn search_name(member: &Resource<'_>) -> String {
+    match member {
+        Resource::Node(node) => node.search_name(),
+        Resource::Source(source) => format!("{}.{}", source.source_name, source.name),
+        Resource::UnitTest(test) => test.name.clone(),
+        Resource::Exposure(exposure) => exposure.name.clone(),
+    }
+}
+
+/// A criterion that selects exactly this.
+fn selector(member: &Resource<'_>) -> String {
+    match member {
+        Resource::Node(node) => node.fqn.join("."),
+        Resource::Source(source) => format!("source:{}.{}.{}", source.package, source.source_name, source.name),
+        Resource::UnitTest(test) => format!("unit_test:{}.{}", test.package, test.name),
+        Resource::Exposure(exposure) => format!("exposure:{}.{}", exposure.package, exposure.name),
+    }
+}
+
+/// The member's entry of manifest.json, cut down to the keys. A key with dots reaches inside.
+fn object(keys: &[String], ready: &Ready, member: &Resource<'_>) -> Stage<Value> {
+    let entry = match member {
+        Resource::Node(node) => serde_json::to_value(node),
+        Resource::Source(source) => serde_json::to_value(source),
+        Resource::UnitTest(test) => serde_json::to_value(test),
+        Resource::Exposure(exposure) => serde_json::to_value(exposure),
+    };
+    let mut entry = entry.map_err(|error| vec![Diagnostic::error(Code::Internal, error.to_string())])?;
+    let parents: Vec<&str> = ready
+        .dag
+        .index(member.unique_id())
+        .map(|at| ready.dag.parents(at).map(|parent| &**ready.dag.id(parent)).collect())
+        .unwrap_or_default();
+    entry["direct_parents"] = json!(parents);
+    let wanted: Vec<&str> = match keys.is_empty() {
+        true => KEYS.to_vec(),
+        false => keys.iter().map(String::as_str).collect(),
+    };
+    let found = wanted.iter().filter_map(|key| Some(((*key).to_owned(), reach(&entry, key)?.clone())));
+    Ok(Value::Object(found.collect::<Map<_, _>>()))
+}
+
+fn reach<'v>(entry: &'v Value, key: &str) -> Option<&'v Value> {
+    entry.get(key).or_else(|| key.split('.').try_fold(entry, |at, part| at.get(part)))
+}

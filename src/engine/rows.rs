@@ -1,0 +1,86 @@
+//! Queries of one's own, and rows for people and programs.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use indexmap::IndexMap;
+use serde_json::{Map, Number, Value};
+
+use super::call::Stage;
+use crate::adapter::{Cell, Table};
+use crate::compile::text_table;
+use crate::diag::{Code, Diagnostic, SourceFile, Span};
+use crate::manifest::{Checksum, Config, Detail, Node, ResourceType};
+use crate::project::Project;
+
+/// A node that is only in memory: `--inline`.
+pub(super) fn inline_node(project: &Project, sql: &str) -> Arc<Node> {
+    const NAME: &str = "inline_query";
+    let file = SourceFile::new("--inline", sql);
+    Arc::new(Node {
+        unique_id: format!("sql_operation.{}.{NAME}", project.name).into(),
+        resource_type: ResourceType::SqlOperation,
+        name: NAME.to_owned(),
+        package: project.name.clone(),
+        path: format!("{NAME}.sql"),
+        original_file_path: format!("sql/{NAME}.sql"),
+        fqn: vec![project.name.to_string(), "sql".to_owned(), NAME.to_owned()],
+        database: project.profile.database.clone(),
+        schema: project.profile.schema.clone(),
+        alias: NAME.to_owned(),
+        relation_name: None,
+        checksum: Checksum { name: "none", checksum: String::new() },
+        raw_code: sql.into(),
+        body: Span::new(&file, 0..sql.len()),
+        config: Config::new(ResourceType::SqlOperation),
+        tags: Vec::new(),
+        unrendered_config: Map::new(),
+        description: String::new(),
+        doc_blocks: Vec::new(),
+        columns: IndexMap::new(),
+        patch_path: None,
+        refs: Vec::new(),
+        sources: Vec::new(),
+        metrics: Vec::new(),
+        depends_on_nodes: Vec::new(),
+        depends_on_macros: Vec::new(),
+        language: "sql",
+        created_at: 0.0,
+        detail: Detail::Operation { index: 0 },
+    })
+}
+
+/// Aligned columns.
+pub(super) fn text(batches: &[RecordBatch]) -> Stage<String> {
+    Ok(text_table(&table(batches)?))
+}
+
+/// One object per row.
+pub(super) fn json(batches: &[RecordBatch]) -> Stage<Vec<Value>> {
+    let table = table(batches)?;
+    let object = |row: &Vec<Cell>| {
+        let names = table.columns.iter().map(|column| column.name.clone());
+        Value::Object(names.zip(row.iter().map(value)).collect())
+    };
+    Ok(table.rows.iter().map(object).collect())
+}
+
+fn table(batches: &[RecordBatch]) -> Stage<Table> {
+    Table::from_arrow(batches).map_err(|error| {
+        vec![Diagnostic::error(Code::Database, format!("the rows cannot be shown: {}", error.message))]
+    })
+}
+
+/// What JSON has no type for is text.
+fn value(cell: &Cell) -> Value {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Bool(value) => Value::Bool(*value),
+        Cell::Int(value) => (*value).into(),
+        Cell::UInt(value) => (*value).into(),
+        Cell::Float(value) => Number::from_f64(*value).map_or_else(|| value.to_string().into(), Value::Number),
+        // As dbt does: a decimal is a number, exact enough for a preview.
+        Cell::Decimal(text) => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
+        other => other.to_text().map_or(Value::Null, |text| text.into()),
+    }
+}

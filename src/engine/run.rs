@@ -1,0 +1,66 @@
+//! `build`, `run`, `test`, `seed`, `snapshot`: select, plan, run, write.
+
+use std::sync::Arc;
+
+use super::call::{Call, Ready, Stage, verb};
+use super::rows;
+use super::{Command, CommandResult, Done};
+use crate::compile::Runtime;
+use crate::execute::{self, RunResults, Status};
+use crate::manifest::ResourceType;
+use crate::plan;
+
+/// Rows of each seed that `--show` prints.
+const SEED_ROWS: u64 = 10;
+
+pub(super) fn run(call: &mut Call<'_>) -> Stage<Done> {
+    let ready = call.ready()?;
+    let verb = verb(call.command);
+    let selected = call.select(&ready, verb.resource_types())?;
+    let plan = plan::plan(verb, &selected, &ready.manifest, &ready.dag);
+    if plan.steps.is_empty() {
+        call.warn_of_nothing()?;
+        let results = nothing(&ready);
+        call.write_results(&ready, &results)?;
+        return Ok(CommandResult::Run(Arc::new(results)).into());
+    }
+    let runtime = call.runtime(&ready, selected.ids, true)?;
+    let results = Arc::new(execute::run(&call.job(runtime.clone(), plan)));
+    call.write_results(&ready, &results)?;
+    let output = match call.options.show && matches!(call.command, Command::Seed | Command::Build) {
+        true => show_seeds(call, &ready, &runtime, &results)?,
+        false => String::new(),
+    };
+    Ok(Done { result: CommandResult::Run(results), output })
+}
+
+/// The results of no steps at all.
+pub(super) fn nothing(ready: &Ready) -> RunResults {
+    let now = chrono::Utc::now();
+    RunResults {
+        results: Vec::new(),
+        elapsed: 0.0,
+        started_at: now,
+        generated_at: now,
+        invocation_id: ready.project.invocation.id.clone(),
+        success: true,
+        cancelled: false,
+        diagnostics: Vec::new(),
+    }
+}
+
+fn show_seeds(call: &Call<'_>, ready: &Ready, runtime: &Arc<Runtime>, results: &RunResults) -> Stage<String> {
+    let mut text = String::new();
+    let loaded = results
+        .results
+        .iter()
+        .filter(|result| result.node.resource_type == ResourceType::Seed && result.status == Status::Success);
+    for result in loaded {
+        let query = format!("select * from {{{{ ref('{}', '{}') }}}}", result.node.package, result.node.name);
+        let node = rows::inline_node(&ready.project, &query);
+        let preview =
+            execute::preview(runtime, &node, Some(SEED_ROWS), &call.host.cancel).map_err(|problem| vec![*problem])?;
+        text.push_str(&format!("\nFirst rows of seed '{}':\n{}", result.node.name, rows::text(&preview.batches)?));
+    }
+    Ok(text)
+}
