@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::dispatch::Dispatcher;
 use super::objects::column::ColumnObject;
 use super::objects::relation::{RelationObject, expect_relation};
 use super::objects::table::{TableObject, value_cell};
@@ -18,6 +17,7 @@ use crate::adapter::{Adapter, Capabilities, Column, DbError, Relation, Swap, Ups
 use crate::diag::{Code, Diagnostic};
 use crate::jinja::value::{Object, ObjectRepr};
 use crate::jinja::{self, Args, Error, ErrorKind, State, Value, pyvalue};
+use crate::manifest::Dispatcher;
 use crate::project::Project;
 
 /// `adapter`: shared by all renders, it finds its node and session by itself.

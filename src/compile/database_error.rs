@@ -8,7 +8,7 @@ use super::{Runtime, Scope, Subject, sql as compiled_sql};
 use crate::adapter::{DbError, DbErrorKind, Relation};
 use crate::diag::{Code, Diagnostic, SourceFile, Span, suggest};
 use crate::jinja::{RenderError, linemap};
-use crate::manifest::Resource;
+use crate::manifest::{Detail, Resource};
 use crate::sql;
 
 /// A failed compile or run of a scope.
@@ -161,6 +161,11 @@ fn offending(scope: &Scope, compiled: &Compiled, error: &DbError) -> Option<Rang
 
 /// The place in the file that the user wrote.
 fn model_span(scope: &Arc<Scope>, compiled: &Arc<Compiled>, range: &Range<usize>) -> Option<Span> {
+    // The text of a generic test is a call that nobody wrote; what was written is its entry in the YAML file.
+    if let Some(Detail::GenericTest(test)) = scope.subject.node().map(|node| &node.detail) {
+        let span = test.span.as_ref()?;
+        return Some(Span::line(&span.file, span.file.line_column(span.range.start as usize).0));
+    }
     match in_body(compiled, range.start) {
         Some(offset) => {
             let span = span_of(scope, compiled, offset)?;
@@ -170,7 +175,7 @@ fn model_span(scope: &Arc<Scope>, compiled: &Arc<Compiled>, range: &Range<usize>
             let (cte, offset) = in_cte(compiled, range)?;
             let node = scope.runtime.manifest.node(&cte.id)?;
             let inner = scope.runtime.node(node, scope.thread());
-            let template = compiled_sql::template(node).ok()?;
+            let template = compiled_sql::template(&scope.runtime, node).ok()?;
             let context = inner.render_context(node, |context| context).ok()?;
             let span = linemap::locate(&scope.runtime.engine, &template, || context, offset)?;
             Some(widened(span, &compiled.sql[range.clone()]))

@@ -9,7 +9,6 @@ mod catalog;
 mod config;
 mod constraints;
 mod database_error;
-mod dispatch;
 mod lazy;
 mod materialization;
 mod nouns;

@@ -8,15 +8,15 @@ use serde_json::Value as Json;
 
 use super::adapter::AdapterObject;
 use super::config::ConfigObject;
-use super::dispatch::Dispatcher;
 use super::objects::column::ColumnClass;
 use super::objects::relation::{Naming, RelationClass};
 use super::objects::table::TableObject;
 use super::runtime::Options;
 use super::{Subject, lazy, refs, results, scope, sql};
 use crate::adapter::{Adapter, Table};
-use crate::diag::{Code, Diagnostic, SourceFile};
-use crate::jinja::{self, Args, Error, State, Template, Value, function, pyvalue};
+use crate::diag::{Code, Diagnostic};
+use crate::jinja::{self, Args, Error, State, Value, function, pyvalue};
+use crate::manifest::Dispatcher;
 use crate::manifest::{Detail, Manifest};
 use crate::project::Project;
 
@@ -126,8 +126,7 @@ fn render(state: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {
     let text = a.string("string")?;
     a.finish()?;
     let Some(context) = jinja::context(state) else { return Ok(Value::from(text)) };
-    let file = SourceFile::new(rendered_place(&scope.subject), text);
-    let template = Template::compile(&file, 0..file.text.len()).map_err(jinja::raise)?;
+    let template = scope.runtime.template(&rendered_place(&scope.subject), &text).map_err(jinja::raise)?;
     match template.literal() {
         Some(text) => Ok(Value::from(text)),
         None => Ok(Value::from(scope.runtime.engine.render(&template, &context)?)),

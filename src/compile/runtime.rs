@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json};
 
-use super::dispatch::Dispatcher;
 use super::nouns::Nouns;
 use super::objects::relation::Naming;
 use super::scope::{Scope, Subject};
@@ -15,9 +14,10 @@ use super::writer::Writer;
 use super::{materialization, query_comment};
 use crate::adapter::session::{Label, Pool};
 use crate::adapter::{Adapter, Include, Relation};
-use crate::diag::Diagnostic;
 use crate::diag::log::Log;
+use crate::diag::{Diagnostic, SourceFile};
 use crate::jinja::{Engine, Library, Mode, Namespace, Template};
+use crate::manifest::Dispatcher;
 use crate::manifest::{Manifest, Node, Source, UniqueId};
 use crate::project::{Project, context};
 
@@ -60,6 +60,8 @@ pub struct Runtime {
     namespaces: HashMap<Arc<str>, Arc<Namespace>>,
     ephemeral: Mutex<HashMap<UniqueId, Arc<Compiled>>>,
     materializations: Mutex<HashMap<String, Option<materialization::Found>>>,
+    /// Texts that are in no file of their own, such as `{{ test_not_null(…) }}`: many nodes share them.
+    templates: Mutex<HashMap<Arc<str>, Template>>,
     comment: Option<Template>,
 }
 
@@ -80,6 +82,7 @@ impl Runtime {
             naming,
             ephemeral: Mutex::default(),
             materializations: Mutex::default(),
+            templates: Mutex::default(),
             project,
             manifest,
             library,
@@ -151,6 +154,17 @@ impl Runtime {
 
     pub(super) fn comment(&self) -> Option<&Template> {
         self.comment.as_ref()
+    }
+
+    /// A text as a template; `path` is what messages about its first use call it.
+    pub(super) fn template(&self, path: &str, text: &str) -> Result<Template, Box<Diagnostic>> {
+        let known = self.templates.lock().unwrap_or_else(PoisonError::into_inner).get(text).cloned();
+        if let Some(template) = known {
+            return Ok(template);
+        }
+        let template = Template::compile(&SourceFile::new(path, text), 0..text.len())?;
+        self.templates.lock().unwrap_or_else(PoisonError::into_inner).insert(text.into(), template.clone());
+        Ok(template)
     }
 
     /// An ephemeral model, compiled once per invocation. Two workers may both compile it; the first result stays.

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use super::{Runtime, Scope, Subject};
 use crate::diag::{Diagnostic, SourceFile};
 use crate::jinja::{Context, Template, Value, pyvalue};
-use crate::manifest::{Detail, GenericTest, Node, ResourceType, UniqueId};
+use crate::manifest::{Detail, GenericTest, Node, ResourceType, UniqueId, is_call};
 use crate::sql;
 
 /// A node's SQL, ready to be put into statements.
@@ -66,7 +68,7 @@ impl Scope {
         node: &Arc<Node>,
         more: impl FnOnce(Context) -> Context,
     ) -> Result<Compiled, super::Failure> {
-        let template = template(node)?;
+        let template = template(&self.runtime, node)?;
         let runtime = &self.runtime;
         if node.resource_type == ResourceType::Seed {
             return Ok(Compiled { sql: "".into(), body: "".into(), ctes: Vec::new(), template, path: None });
@@ -108,22 +110,40 @@ impl Scope {
         }
     }
 
-    /// The arguments of a generic test: text with Jinja in it is rendered and keeps its type.
+    /// The arguments of a generic test: text that is Jinja or a call is rendered and keeps its type.
     fn test_arguments(self: &Arc<Self>, test: &GenericTest) -> Result<Value, super::Failure> {
         let context = self.context();
         let path = test.span.as_ref().map_or("", |span| span.file.path.as_str());
         let mut arguments = Vec::with_capacity(test.kwargs.len());
         for (name, value) in &test.kwargs {
-            let value = match value.as_str().filter(|text| text.contains("{{") || text.contains("{%")) {
-                Some(text) => {
-                    let template = Template::compile(&SourceFile::new(path, text), 0..text.len())?;
-                    self.runtime.engine.render_native(&template, &context)?
-                }
-                None => pyvalue::from_json(value),
+            let value = match name.as_str() {
+                "column_name" => pyvalue::from_json(value),
+                _ => self.test_argument(path, value, &context)?,
             };
             arguments.push((Value::from(name.as_str()), value));
         }
         Ok(pyvalue::dict(arguments))
+    }
+
+    fn test_argument(&self, path: &str, value: &Json, context: &Arc<Context>) -> Result<Value, super::Failure> {
+        match value {
+            Json::String(text) if is_call(text) || text.contains("{{") => {
+                let text = if is_call(text) { format!("{{{{ {text} }}}}") } else { text.clone() };
+                let template = self.runtime.template(path, &text)?;
+                Ok(self.runtime.engine.render_native(&template, context)?)
+            }
+            Json::Array(items) => {
+                let items = items.iter().map(|item| self.test_argument(path, item, context));
+                Ok(pyvalue::list(items.collect::<Result<_, _>>()?))
+            }
+            Json::Object(map) => {
+                let entry = |(key, item): (&String, &Json)| {
+                    Ok::<_, super::Failure>((Value::from(key.as_str()), self.test_argument(path, item, context)?))
+                };
+                Ok(pyvalue::dict(map.iter().map(entry).collect::<Result<Vec<_>, _>>()?))
+            }
+            value => Ok(pyvalue::from_json(value)),
+        }
     }
 
     /// The ephemeral models that the render referred to, and those that they refer to, dependencies first.
@@ -154,14 +174,11 @@ fn cte_name(node: &Node) -> String {
 }
 
 /// The node's template, in its own file where its text stands there, so that messages point to it.
-pub(super) fn template(node: &Node) -> Result<Template, Box<Diagnostic>> {
+pub(super) fn template(runtime: &Runtime, node: &Node) -> Result<Template, Box<Diagnostic>> {
     let range = node.body.range.start as usize..node.body.range.end as usize;
     let compiled = match node.body.file.text.get(range.clone()) {
         Some(text) if *text == *node.raw_code => Template::compile(&node.body.file, range),
-        _ => {
-            let file = SourceFile::new(node.original_file_path.clone(), &*node.raw_code);
-            Template::compile(&file, 0..file.text.len())
-        }
+        _ => runtime.template(&node.original_file_path, &node.raw_code),
     };
     compiled.map_err(|diagnostic| diagnostic.node(&*node.unique_id).boxed())
 }

@@ -24,7 +24,7 @@ pub use dispatch::Dispatcher;
 pub use hash::md5;
 pub use lookup::{Missing, Resource, version_text};
 pub use node::*;
-pub use parse::{Parsed, parse};
+pub use parse::{Parsed, is_call, parse};
 
 use crate::diag::{Diagnostic, Span};
 

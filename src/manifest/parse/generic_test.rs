@@ -612,8 +612,8 @@ fn first_line(span: &Span) -> Span {
     Span::new(&span.file, span.range.start as usize..end.max(span.range.start as usize))
 }
 
-/// `ref(…)`, `source(…)`, `var(…)`, `env_var(…)`, `doc(…)` without braces.
-fn is_call(text: &str) -> bool {
+/// `ref(…)`, `source(…)`, `var(…)`, `env_var(…)`, `doc(…)` without braces: how a test's argument names a call.
+pub fn is_call(text: &str) -> bool {
     let text = text.trim();
     let names = ["ref", "source", "var", "env_var", "doc"];
     text.ends_with(')')

@@ -14,6 +14,8 @@ mod properties;
 mod source;
 mod unit_test;
 
+pub use generic_test::is_call;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
