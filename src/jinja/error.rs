@@ -86,12 +86,8 @@ impl RenderError {
             return with_trace(inner.diagnostic(), &trace);
         }
         let place = place_of(error, file);
-        if let Some(Raised(diagnostic)) = cause.and_then(|cause| cause.downcast_ref::<Raised>()) {
-            let mut diagnostic = (**diagnostic).clone();
-            if diagnostic.primary.is_none() {
-                diagnostic = diagnostic.at(place, "");
-            }
-            return with_trace(diagnostic, &trace);
+        if let Some(raised) = cause.and_then(|cause| cause.downcast_ref::<Raised>()) {
+            return with_trace(raised.at(place), &trace);
         }
         with_trace(describe(error, place, self.0.near.as_deref()), &trace)
     }
@@ -263,11 +259,34 @@ impl From<RenderError> for Box<Diagnostic> {
 
 /// A diagnostic on its way through the virtual machine.
 #[derive(Debug)]
-struct Raised(Box<Diagnostic>);
+struct Raised {
+    diagnostic: Box<Diagnostic>,
+    /// The argument that is to be marked within the call.
+    argument: Option<String>,
+    label: &'static str,
+}
+
+impl Raised {
+    /// The diagnostic, with the call as its place if it has none of its own.
+    fn at(&self, call: Span) -> Diagnostic {
+        let diagnostic = (*self.diagnostic).clone();
+        if diagnostic.primary.is_some() {
+            return diagnostic;
+        }
+        let start = call.range.start as usize;
+        let argument = self.argument.as_deref().filter(|argument| !argument.is_empty());
+        let place = argument.and_then(|argument| {
+            let within =
+                ['"', '\''].into_iter().find_map(|quote| call.text().find(&format!("{quote}{argument}{quote}")))?;
+            Some(Span::new(&call.file, start + within + 1..start + within + 1 + argument.len()))
+        });
+        diagnostic.at(place.unwrap_or(call), self.label)
+    }
+}
 
 impl fmt::Display for Raised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.diagnostic.message)
     }
 }
 
@@ -275,8 +294,17 @@ impl std::error::Error for Raised {}
 
 /// The error of a host function that knows its diagnostic. If it has no primary place, it gets that of the call.
 pub fn raise(diagnostic: impl Into<Box<Diagnostic>>) -> Error {
-    let diagnostic = diagnostic.into();
-    Error::new(ErrorKind::InvalidOperation, diagnostic.message.clone()).with_source(Raised(diagnostic))
+    raised(diagnostic.into(), None, "")
+}
+
+/// Like [`raise`], for a problem with one argument: where that text stands in the call it is marked with `label`.
+pub fn raise_about(argument: &str, label: &'static str, diagnostic: impl Into<Box<Diagnostic>>) -> Error {
+    raised(diagnostic.into(), Some(argument.to_owned()), label)
+}
+
+fn raised(diagnostic: Box<Diagnostic>, argument: Option<String>, label: &'static str) -> Error {
+    let message = diagnostic.message.clone();
+    Error::new(ErrorKind::InvalidOperation, message).with_source(Raised { diagnostic, argument, label })
 }
 
 /// The error of a host function that has only a message.

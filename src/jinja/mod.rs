@@ -40,7 +40,7 @@ pub use args::{Args, function};
 pub use calls::MacroCall;
 pub use context::{Context, context};
 pub use engine::{Engine, Mode};
-pub use error::{RenderError, fail, raise, source_of};
+pub use error::{RenderError, fail, raise, raise_about, source_of};
 pub use library::{Library, Namespace};
 pub use macros::{MacroDef, compile_macros};
 pub use minijinja::value;

@@ -295,3 +295,6 @@ impl Project {
         self.packages.iter().filter(|package| package.embedded)
     }
 }
+
+#[cfg(test)]
+mod tests;

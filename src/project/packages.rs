@@ -128,8 +128,8 @@ fn entry(
 ) -> Option<Requested> {
     let rendered = node.as_map().map(|map| map.to_json()).unwrap_or_default();
     let mut fields = Fields::new(node, file, "package", diags)?;
-    let line = file.line_column(fields.range().start as usize).0;
-    let span = Span::line(file, line);
+    let start = fields.range().start as usize;
+    let span = Span::new(file, start..file.line_range(file.line_column(start).0).end.max(start));
     let local = fields.str("local").map(Source::Local);
     let hub = fields.str("package").map(Source::Hub);
     let git = fields.str("git").map(Source::Git);

@@ -49,6 +49,6 @@ mod tests {
         let env = Env::from([("DBT_ENV_SECRET_A", "abc"), ("DBT_ENV_SECRET_B", "abcdef"), ("HOME", "x")]);
         let secrets = Secrets::new(&env);
         assert_eq!(secrets.mask("abcdef, abc, x"), "*****, *****, x");
-        assert_eq!(format!("{secrets:?} {env:?}").contains("abc"), false);
+        assert!(!format!("{secrets:?} {env:?}").contains("abc"));
     }
 }

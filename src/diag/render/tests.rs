@@ -188,7 +188,7 @@ warning[yaml-syntax]: twice
 #[test]
 fn colors_surround_words_only_when_asked_for() {
     let diagnostic = Diagnostic::error(Code::File, "no").help("do it");
-    let colored = text(&[diagnostic.clone()], Style { color: true, width: None });
+    let colored = text(std::slice::from_ref(&diagnostic), Style { color: true, width: None });
     assert_eq!(colored, "\u{1b}[1;31merror[file]\u{1b}[0m\u{1b}[1m: no\u{1b}[0m\n\u{1b}[1;36mhelp:\u{1b}[0m do it\n");
     assert!(!plain(diagnostic).contains('\u{1b}'));
 }

@@ -39,7 +39,7 @@ pub(super) fn env_var(env: Env, secrecy: Secrecy) -> Value {
             (Some(_), _) if secret => Ok(Value::from(format!("{START}{name}{END}"))),
             (Some(value), _) => Ok(Value::from(value)),
             (None, Some(default)) => Ok(default),
-            (None, None) => Err(jinja::raise(missing(&name))),
+            (None, None) => Err(jinja::raise_about(&name, "needed here", missing(&name))),
         }
     })
 }

@@ -145,6 +145,3 @@ fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     ["pass", "secret", "token", "private_key", "key_id", "settings", "attach"].iter().any(|part| name.contains(part))
 }
-
-#[cfg(test)]
-mod tests;

@@ -43,7 +43,7 @@ impl Object for Var {
             // `var('x', none)` means "no default" to dbt, and both give none while parsing.
             _ if self.mode == Mode::Parse => Ok(pyvalue::none()),
             Some(value) => Ok(value),
-            None => Err(jinja::raise(missing(&self.vars, &package, &name))),
+            None => Err(jinja::raise_about(&name, "needed here", missing(&self.vars, &package, &name))),
         }
     }
 
