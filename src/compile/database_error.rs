@@ -77,16 +77,52 @@ fn explain(scope: &Arc<Scope>, error: &DbError, fallback: &Diagnostic) -> Diagno
             diagnostic = compiled_place(scope, compiled, &range, diagnostic);
         }
         None => {
-            diagnostic.primary.clone_from(&fallback.primary);
-            if let Some(sql) = &error.sql {
-                diagnostic = diagnostic.note(format!("the statement was: {}", shortened(sql)));
+            // A place inside of our own macros tells the user nothing.
+            let place = fallback.primary.clone().filter(|place| !place.span.file.path.starts_with('<'));
+            diagnostic.primary = place;
+            if diagnostic.primary.is_none()
+                && let Some(span) = whole(scope)
+            {
+                diagnostic = diagnostic.at(span, "");
             }
+            diagnostic = match (&error.sql, scope.compiled_path().filter(|_| sends_compiled(scope, error))) {
+                (_, Some(path)) => diagnostic.note(format!("what was sent is in {path}")),
+                (Some(sql), None) => diagnostic.note(format!("the statement was: {}", shortened(sql))),
+                (None, None) => diagnostic,
+            };
         }
     }
     match help(scope, error) {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
+}
+
+/// Where the subject stands, when nothing more is known.
+fn whole(scope: &Scope) -> Option<Span> {
+    if let Subject::UnitTest(unit) = &scope.subject {
+        return unit.test.span.clone();
+    }
+    let node = scope.subject.node()?;
+    match &node.detail {
+        Detail::GenericTest(test) => test.span.as_ref().map(first_line),
+        _ => {
+            let text = node.body.text();
+            let blank = text.len() - text.trim_start().len();
+            let start = node.body.range.start as usize + blank;
+            (!text.trim().is_empty()).then(|| first_line(&Span::new(&node.body.file, start..start)))
+        }
+    }
+}
+
+fn first_line(span: &Span) -> Span {
+    Span::line(&span.file, span.file.line_column(span.range.start as usize).0)
+}
+
+/// Whether the failed statement carried the node's own SQL.
+fn sends_compiled(scope: &Scope, error: &DbError) -> bool {
+    let compiled = scope.compiled.get().map(|compiled| compiled.sql.trim()).filter(|sql| !sql.is_empty());
+    compiled.zip(error.sql.as_deref()).is_some_and(|(compiled, sent)| sent.contains(compiled))
 }
 
 /// The statement on one line, as much of it as a note can carry.
@@ -163,8 +199,7 @@ fn offending(scope: &Scope, compiled: &Compiled, error: &DbError) -> Option<Rang
 fn model_span(scope: &Arc<Scope>, compiled: &Arc<Compiled>, range: &Range<usize>) -> Option<Span> {
     // The text of a generic test is a call that nobody wrote; what was written is its entry in the YAML file.
     if let Some(Detail::GenericTest(test)) = scope.subject.node().map(|node| &node.detail) {
-        let span = test.span.as_ref()?;
-        return Some(Span::line(&span.file, span.file.line_column(span.range.start as usize).0));
+        return test.span.as_ref().map(first_line);
     }
     match in_body(compiled, range.start) {
         Some(offset) => {

@@ -6,8 +6,10 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::Compiled;
 use crate::jinja::value::{Enumerator, Object, ObjectRepr};
 use crate::jinja::{Error, State, Value, pyvalue};
+use crate::manifest::json::{CompiledNode, NodeEntry};
 use crate::manifest::{Manifest, Node, UnitTest};
 
 /// A dict that is made when something asks for it. A few keys answer without.
@@ -81,9 +83,14 @@ pub fn dict(thing: &impl Serialize) -> Value {
     pyvalue::from_json(&serde_json::to_value(thing).unwrap_or(Json::Null))
 }
 
-/// `model` of a node.
+/// A node without what compiling adds to it.
 pub fn node(node: &Arc<Node>) -> Value {
-    let quick = vec![
+    compiled_node(node, None)
+}
+
+/// `model` of a node.
+pub fn compiled_node(node: &Arc<Node>, compiled: Option<&Arc<Compiled>>) -> Value {
+    let mut quick = vec![
         ("name", Value::from(node.name.as_str())),
         ("unique_id", Value::from(&*node.unique_id)),
         ("package_name", Value::from(&*node.package)),
@@ -93,7 +100,17 @@ pub fn node(node: &Arc<Node>) -> Value {
         ("language", Value::from(node.language)),
     ];
     let node = node.clone();
-    Lazy::value(quick, move || dict(node.as_ref()))
+    let Some(compiled) = compiled.cloned() else { return Lazy::value(quick, move || dict(node.as_ref())) };
+    quick.extend(["compiled_code", "compiled_sql"].map(|key| (key, Value::from(&*compiled.sql))));
+    Lazy::value(quick, move || {
+        let code = CompiledNode { code: &compiled.sql, path: compiled.path.as_deref() };
+        let mut entry = serde_json::to_value(NodeEntry { node: &node, compiled: Some(code) }).unwrap_or(Json::Null);
+        if let Json::Object(entry) = &mut entry {
+            // The older name, which packages still use.
+            entry.insert("compiled_sql".to_owned(), Json::from(&*compiled.sql));
+        }
+        pyvalue::from_json(&entry)
+    })
 }
 
 /// `model` of a unit test: what dbt's node for it shows.

@@ -144,7 +144,7 @@ impl Scope {
     /// `model`
     pub(super) fn model(&self) -> Value {
         match &self.subject {
-            Subject::Node(node) => lazy::node(node),
+            Subject::Node(node) => lazy::compiled_node(node, self.compiled.get()),
             Subject::UnitTest(unit) => lazy::unit_test(&unit.test),
             Subject::Source(source) => lazy::dict(source.as_ref()),
             Subject::Macro { .. } => Value::from(()),

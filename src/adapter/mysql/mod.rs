@@ -140,8 +140,13 @@ impl Adapter for MySqlAdapter {
         Binding::Percent
     }
 
+    /// Nothing where the server's own charset is the profile's: a collation of ours would then meet the databases' own in
+    /// joins, which the server refuses (1267).
     fn create_table_options(&self) -> String {
         let credentials = &self.server.credentials;
+        if self.server.facts().is_some_and(|facts| facts.charset == credentials.charset) {
+            return String::new();
+        }
         match &credentials.collation {
             Some(collation) => format!("default character set {} collate {collation}", credentials.charset),
             None => format!("default character set {}", credentials.charset),

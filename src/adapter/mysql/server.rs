@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub max_allowed_packet: usize,
     /// 0: names of tables are compared with case.
     pub lower_case_table_names: u8,
+    /// `character_set_server`.
+    pub charset: String,
 }
 
 #[derive(Debug)]
@@ -105,7 +107,7 @@ fn set_up_script(credentials: &Credentials) -> String {
     let mut script = format!(
         "set session transaction isolation level read committed; \
          set names {charset}{collate}, session sql_mode = {sql_mode}, session lock_wait_timeout = {lock_wait}, autocommit = 1; \
-         select version(), @@version_comment, @@max_allowed_packet, @@lower_case_table_names; use ",
+         select version(), @@version_comment, @@max_allowed_packet, @@lower_case_table_names, @@character_set_server; use ",
         charset = credentials.charset,
         lock_wait = credentials.lock_wait_timeout,
     );
@@ -114,9 +116,9 @@ fn set_up_script(credentials: &Credentials) -> String {
 }
 
 fn read_facts(row: Row) -> Option<Facts> {
-    let (version, comment, max_allowed_packet, lower_case_table_names) =
-        mysql::from_row_opt::<(String, String, usize, u8)>(row).ok()?;
-    Some(Facts { capabilities: capabilities(&version, &comment), max_allowed_packet, lower_case_table_names })
+    let (version, comment, max_allowed_packet, lower_case_table_names, charset) =
+        mysql::from_row_opt::<(String, String, usize, u8, String)>(row).ok()?;
+    Some(Facts { capabilities: capabilities(&version, &comment), max_allowed_packet, lower_case_table_names, charset })
 }
 
 /// What a server can do by its version. `comment` tells relatives of MySQL apart for people.
