@@ -19,7 +19,7 @@ pub(super) const SELF: &str = "\0context";
 pub(super) const MAX_DEPTH: usize = 400;
 
 /// Names that the engine itself provides; while parsing, all other unknown names are chainable undefined values.
-const BUILT_IN: &[&str] = &["cycler", "dict", "joiner", "loop", "namespace", "range", "return", "self", "super"];
+const BUILT_IN: &[&str] = &["dict", "loop", "namespace", "range", "return", "self", "super"];
 
 /// The names of one render. Looked up in this order: overrides, macros, variables, base.
 ///

@@ -166,9 +166,8 @@ fn describe(error: &Error, place: Span, near: Option<&str>) -> Diagnostic {
             let name = operand(&place).unwrap_or_else(|| "value".to_owned());
             undefined(&name, place, "", near)
         }
-        ErrorKind::InvalidOperation if detail == "value of type undefined is not callable" => {
-            let text = place.text();
-            let name = text.split('(').next().unwrap_or(text).trim().to_owned();
+        ErrorKind::InvalidOperation if detail.starts_with("value of type undefined") => {
+            let name = callee(place.text().trim()).to_owned();
             undefined(&name, place, "", near)
         }
         ErrorKind::UnknownFilter | ErrorKind::UnknownTest => {
@@ -177,7 +176,12 @@ fn describe(error: &Error, place: Span, near: Option<&str>) -> Diagnostic {
                 ErrorKind::UnknownFilter => ("filter", filters::FILTERS),
                 _ => ("test", filters::TESTS),
             };
-            let diagnostic = Diagnostic::error(Code::JinjaRuntime, format!("there is no {what} `{name}`"));
+            let message = if name.is_empty() {
+                format!("there is no such {what}")
+            } else {
+                format!("there is no {what} `{name}`")
+            };
+            let diagnostic = Diagnostic::error(Code::JinjaRuntime, message);
             let label = suggest::nearest(name, known.iter().copied());
             diagnostic.at(place, label.map_or_else(String::new, |near| format!("did you mean `{near}`?")))
         }
@@ -196,32 +200,33 @@ fn undefined(name: &str, place: Span, label: &str, near: Option<&str>) -> Diagno
     }
 }
 
-/// The expression before the last `.name` or `[key]` that a place shows. The place may start in its middle.
+/// The expression before the last `.name`, `[key]` or method call that a place shows.
 fn operand(place: &Span) -> Option<String> {
-    let shown = place.text();
-    let path = shown.split('(').next().unwrap_or(shown);
-    let path = &path[..path.rfind(['.', '[']).unwrap_or(path.len())];
-    let starts_inside = shown.starts_with(['.', '[']);
-    let before = if starts_inside { before(&place.file.text, place.range.start as usize) } else { "" };
-    Some(format!("{before}{path}").trim().to_owned()).filter(|name| !name.is_empty())
+    let path = callee(place.text().trim());
+    let end = if path.ends_with(']') { opening(path) } else { path.rfind('.') };
+    Some(path[..end.unwrap_or(path.len())].trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-/// The names, dots and bracketed parts that end right before an offset.
-fn before(text: &str, at: usize) -> &str {
-    let before = text.get(..at).unwrap_or_default();
+/// `a.b` in `a.b(c)`
+fn callee(call: &str) -> &str {
+    let end = if call.ends_with(')') { opening(call) } else { None };
+    call[..end.unwrap_or(call.len())].trim()
+}
+
+/// Where the bracket opens that the text ends with.
+fn opening(text: &str) -> Option<usize> {
     let mut depth = 0;
-    let start = before.char_indices().rev().take_while(|(_, char)| match char {
-        ')' | ']' => {
-            depth += 1;
-            true
+    for (at, char) in text.char_indices().rev() {
+        match char {
+            ')' | ']' | '}' => depth += 1,
+            '(' | '[' | '{' => depth -= 1,
+            _ => {}
         }
-        '(' | '[' if depth > 0 => {
-            depth -= 1;
-            true
+        if depth == 0 {
+            return Some(at);
         }
-        char => depth > 0 || char.is_alphanumeric() || matches!(char, '_' | '.'),
-    });
-    start.last().map_or("", |(start, _)| &before[start..])
+    }
+    None
 }
 
 impl fmt::Debug for RenderError {

@@ -1,5 +1,6 @@
 //! From a place in rendered text back to the template. Costs nothing until something fails.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::context::Context;
@@ -30,11 +31,18 @@ pub fn locate(
                 let at = piece.place.start + (offset - start);
                 at..at + 1
             } else {
-                piece.place
+                without_opening(&file.text, piece.place)
             };
             return Some(Span::new(file, place));
         }
         start = end;
     }
     None
+}
+
+/// The place of a tag without its `{{`.
+fn without_opening(text: &str, place: Range<usize>) -> Range<usize> {
+    let shown = text.get(place.clone()).unwrap_or_default();
+    let inside = shown.strip_prefix("{{").map_or(shown, |rest| rest.trim_start_matches(['-', '+']).trim_start());
+    place.end - inside.len()..place.start + shown.trim_end().len()
 }

@@ -31,7 +31,6 @@ pub(super) struct Lowering<'s> {
     /// Names that the enclosing bodies assign, innermost last.
     locals: Vec<BTreeSet<&'s str>>,
     output: Output,
-    line_shift: u16,
     problems: Vec<Diagnostic>,
 }
 
@@ -155,36 +154,49 @@ fn call<'s>(function: &Value, args: Vec<Expr<'s>>, span: Span) -> Expr<'s> {
     Expr::Call(Spanned::new(Call { expr: constant(function.clone(), span), args }, span))
 }
 
+/// The span of `operand.name`, `operand[key]` or `operand(..)`: the parser's starts behind the operand.
+fn postfix(operand: &Expr<'_>, own: Span) -> Span {
+    let first = operand.span();
+    if first.start_offset > own.start_offset {
+        return own;
+    }
+    Span { start_offset: first.start_offset, ..own }
+}
+
 fn is_constant(expr: &Expr<'_>) -> bool {
     matches!(expr, Expr::Const(_))
 }
 
 impl<'s> Lowering<'s> {
     fn new(source: &'s Arc<Source>, discarded: &'s [u32], output: Output) -> Self {
-        let line = source.file.line_column(source.range.start).0;
-        let line_shift = u16::try_from(line - 1).unwrap_or(u16::MAX);
-        Self { source, discarded, locals: Vec::new(), output, line_shift, problems: Vec::new() }
+        Self { source, discarded, locals: Vec::new(), output, problems: Vec::new() }
     }
 
     fn finish(mut self, def: Def) -> diag::Result<Def> {
         if self.problems.is_empty() { Ok(def) } else { Err(self.problems.swap_remove(0).boxed()) }
     }
 
-    /// A place in the parsed part as a place in the file.
+    /// A place in the parsed part as a place in the file. All lines are 1: the stock compiler drops a span where its
+    /// line is not that of the instruction before, and counts lines in 16 bits; offsets say everything.
     fn at(&self, span: Span) -> Span {
         let base = self.source.range.start as u32;
         Span {
-            start_line: span.start_line.saturating_add(self.line_shift),
-            end_line: span.end_line.saturating_add(self.line_shift),
+            start_line: 1,
+            end_line: 1,
+            start_col: 0,
+            end_col: 0,
             start_offset: span.start_offset + base,
             end_offset: span.end_offset + base,
-            ..span
         }
     }
 
-    fn reject(&mut self, span: Span, tag: &str) {
+    fn place(&self, span: Span) -> diag::Span {
         let at = self.at(span);
-        let place = crate::diag::Span::new(&self.source.file, at.start_offset as usize..at.end_offset as usize);
+        diag::Span::new(&self.source.file, at.start_offset as usize..at.end_offset as usize)
+    }
+
+    fn reject(&mut self, span: Span, tag: &str) {
+        let place = self.place(span);
         let message = format!("`{{% {tag} %}}` does not work in a project");
         self.problems.push(
             Diagnostic::error(ProblemCode::NotSupported, message)
@@ -385,12 +397,16 @@ impl<'s> Lowering<'s> {
                 let caller = self.closure(&old.macro_decl, old.macro_decl.span(), false);
                 let mut new = self.call(&old.call);
                 new.args.push(CallArg::Kwarg("caller", caller));
-                let span = self.at(old.call.span());
+                let span = postfix(&new.expr, self.at(old.call.span()));
                 self.emit(Expr::Call(Spanned::new(new, span)), old.span())
             }
             Stmt::Continue(old) => node!(Continue, old, Continue),
             Stmt::Break(old) => node!(Break, old, Break),
-            Stmt::Do(old) => node!(Do, old, Do { call: Spanned::new(self.call(&old.call), self.at(old.call.span())) }),
+            Stmt::Do(old) => {
+                let new = self.call(&old.call);
+                let span = postfix(&new.expr, self.at(old.call.span()));
+                node!(Do, old, Do { call: Spanned::new(new, span) })
+            }
             Stmt::Block(old) => {
                 self.reject(old.span(), "block");
                 return None;
@@ -454,6 +470,15 @@ impl<'s> Lowering<'s> {
     }
 
     fn call(&mut self, old: &Call<'s>) -> Call<'s> {
+        if let Expr::GetAttr(method) = &old.expr
+            && method.name == "cycle"
+            && old.args.is_empty()
+        {
+            // The stock loop divides by the number of arguments.
+            let message = "cycle() needs at least one value to choose from";
+            let place = self.place(method.span());
+            self.problems.push(Diagnostic::error(ProblemCode::JinjaSyntax, message).at(place, ""));
+        }
         Call { expr: self.expr(&old.expr), args: self.args(&old.args) }
     }
 
@@ -476,7 +501,9 @@ impl<'s> Lowering<'s> {
                 call(&functions.dict, args, span)
             }
             Expr::Slice(old) => {
-                let mut args = vec![self.expr(&old.expr)];
+                let sliced = self.expr(&old.expr);
+                let span = postfix(&sliced, span);
+                let mut args = vec![sliced];
                 for bound in [&old.start, &old.stop, &old.step] {
                     args.push(self.optional(bound.as_ref()).unwrap_or_else(|| constant((), span)));
                 }
@@ -514,11 +541,22 @@ impl<'s> Lowering<'s> {
             Expr::Test(old) => {
                 node!(Test { name: old.name, expr: self.expr(&old.expr), args: self.args(&old.args) })
             }
-            Expr::GetAttr(old) => node!(GetAttr { expr: self.expr(&old.expr), name: old.name }),
-            Expr::GetItem(old) => {
-                node!(GetItem { expr: self.expr(&old.expr), subscript_expr: self.expr(&old.subscript_expr) })
+            Expr::GetAttr(old) => {
+                let expr = self.expr(&old.expr);
+                let span = postfix(&expr, span);
+                Expr::GetAttr(Spanned::new(GetAttr { expr, name: old.name }, span))
             }
-            Expr::Call(old) => Expr::Call(Spanned::new(self.call(old), span)),
+            Expr::GetItem(old) => {
+                let expr = self.expr(&old.expr);
+                let span = postfix(&expr, span);
+                let subscript_expr = self.expr(&old.subscript_expr);
+                Expr::GetItem(Spanned::new(GetItem { expr, subscript_expr }, span))
+            }
+            Expr::Call(old) => {
+                let new = self.call(old);
+                let span = postfix(&new.expr, span);
+                Expr::Call(Spanned::new(new, span))
+            }
         }
     }
 }

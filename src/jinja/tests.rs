@@ -324,7 +324,7 @@ fn errors_point_into_the_file_where_they_happen() {
     let bench = bench(text);
     let found = bench.failure("select 1\n, {{ outer() }}");
     assert_eq!(found.message, "'str' object has no attribute 'zip'");
-    assert_eq!(place(&found), "macros/m.sql:3:41 .zip()");
+    assert_eq!(place(&found), "macros/m.sql:3:30 column_name.zip()");
     assert_eq!(found.places[0].span.location(), "models/t.sql:2:6");
     assert_eq!(
         found.notes,
@@ -464,8 +464,8 @@ fn rendered_text_is_traced_back() {
         format!("{} {}", span.location(), span.text())
     };
     assert_eq!(find("bad"), "models/t.sql:4:19 b");
-    assert_eq!(find("macro"), "models/t.sql:3:5 {{ m() }}");
-    assert_eq!(find("col"), "models/t.sql:3:18 {{ 'col' }}");
+    assert_eq!(find("macro"), "models/t.sql:3:8 m()");
+    assert_eq!(find("col"), "models/t.sql:3:21 'col'");
     assert_eq!(find(", "), "models/t.sql:3:3 ,");
     assert!(linemap::locate(&bench.engine, &traced, context, rendered.len()).is_none());
     assert_eq!(linemap::locate(&bench.engine, &template("a b"), context, 2).unwrap().location(), "models/t.sql:1:3");
@@ -488,4 +488,17 @@ fn renders_on_threads_do_not_see_each_other() {
             });
         }
     });
+}
+
+#[test]
+fn long_expressions_do_not_exhaust_the_stack() {
+    let bench = bench("");
+    let text = format!("{{{{ {} }}}}", vec!["zero"; 1500].join(" ~ "));
+    assert_eq!(bench.run(Mode::Execute, &text).unwrap().len(), 1500);
+}
+
+#[test]
+fn careless_calls_of_the_loop_fail() {
+    let file = SourceFile::new("t.sql", "{% for i in [1] %}{{ loop.cycle() }}{% endfor %}");
+    assert!(Template::compile(&file, 0..file.text.len()).is_err());
 }
