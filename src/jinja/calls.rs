@@ -15,17 +15,24 @@ pub struct MacroCall {
 
 /// The calls in a macro's defaults and body: each once, in the order of the text.
 pub(super) fn of_macro(declaration: &Macro<'_>) -> Vec<MacroCall> {
-    let mut calls = Calls(Vec::new());
+    let mut calls = Calls { found: Vec::new(), depth: 0 };
     for default in &declaration.defaults {
         walk::expr(&mut calls, default);
     }
     walk::stmts(&mut calls, &declaration.body);
-    calls.0
+    calls.found
 }
 
-struct Calls(Vec<MacroCall>);
+struct Calls {
+    found: Vec<MacroCall>,
+    depth: usize,
+}
 
 impl<'s> Visit<'s> for Calls {
+    fn depth(&mut self) -> &mut usize {
+        &mut self.depth
+    }
+
     fn expr(&mut self, expr: &Expr<'s>) {
         if let Expr::Call(call) = expr {
             self.call(call);
@@ -34,9 +41,9 @@ impl<'s> Visit<'s> for Calls {
 
     fn call(&mut self, call: &Call<'s>) {
         if let Some(call) = read(call)
-            && !self.0.contains(&call)
+            && !self.found.contains(&call)
         {
-            self.0.push(call);
+            self.found.push(call);
         }
     }
 }

@@ -133,16 +133,11 @@ impl Context {
     }
 
     pub(super) fn lookup(self: &Arc<Self>, name: &str) -> Option<Value> {
-        if let Some(value) = self.get(name) {
-            return Some(value);
+        if name.starts_with('\0') {
+            return (name == SELF).then(|| Value::from_dyn_object(self.clone()));
         }
-        if name == SELF {
-            return Some(Value::from_dyn_object(self.clone()));
-        }
-        if self.mode == Mode::Parse && !name.starts_with('\0') && !BUILT_IN.contains(&name) {
-            return Some(pyvalue::parse_undefined());
-        }
-        None
+        let unknown = || self.mode == Mode::Parse && !BUILT_IN.contains(&name);
+        self.get(name).or_else(|| unknown().then(pyvalue::parse_undefined))
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Lowering<'s> {
     /// Names that the enclosing bodies assign, innermost last.
     locals: Vec<BTreeSet<&'s str>>,
     output: Output,
+    /// How deeply the expression is nested.
+    depth: usize,
     problems: Vec<Diagnostic>,
 }
 
@@ -89,6 +91,7 @@ pub(super) fn statements<'t, 's>(tree: &'t Stmt<'s>) -> &'t [Stmt<'s>] {
 struct Names<'s> {
     assigned: BTreeSet<&'s str>,
     used: BTreeSet<&'s str>,
+    depth: usize,
 }
 
 impl<'s> Names<'s> {
@@ -116,6 +119,10 @@ impl<'s> Names<'s> {
 }
 
 impl<'s> Visit<'s> for Names<'s> {
+    fn depth(&mut self) -> &mut usize {
+        &mut self.depth
+    }
+
     fn stmt(&mut self, stmt: &Stmt<'s>) {
         match stmt {
             Stmt::Set(set) => self.assign(&set.target),
@@ -169,7 +176,7 @@ fn is_constant(expr: &Expr<'_>) -> bool {
 
 impl<'s> Lowering<'s> {
     fn new(source: &'s Arc<Source>, discarded: &'s [u32], output: Output) -> Self {
-        Self { source, discarded, locals: Vec::new(), output, problems: Vec::new() }
+        Self { source, discarded, locals: Vec::new(), output, depth: 0, problems: Vec::new() }
     }
 
     fn finish(mut self, def: Def) -> diag::Result<Def> {
@@ -229,6 +236,11 @@ impl<'s> Lowering<'s> {
         children.extend(self.stmts(body));
         self.locals.pop();
         let tree = Stmt::Template(Spanned::new(Template { children }, self.at(span)));
+        let tree = if self.problems.is_empty() {
+            tree
+        } else {
+            Stmt::Template(Spanned::new(Template { children: Vec::new() }, span))
+        };
         let code = Code::generate(self.source, &tree);
         let [varargs, kwargs, caller] = special;
         let caller = caller || params.contains(&"caller");
@@ -483,6 +495,23 @@ impl<'s> Lowering<'s> {
     }
 
     fn expr(&mut self, expr: &Expr<'s>) -> Expr<'s> {
+        if self.depth >= walk::MAX_DEPTH {
+            let place = self.place(expr.span());
+            let message = "this expression has too many parts";
+            self.problems.push(
+                Diagnostic::error(ProblemCode::JinjaSyntax, message)
+                    .at(place, "")
+                    .help("build it in steps, with `{% set %}` or a loop"),
+            );
+            return constant((), expr.span());
+        }
+        self.depth += 1;
+        let lowered = self.shallow(expr);
+        self.depth -= 1;
+        lowered
+    }
+
+    fn shallow(&mut self, expr: &Expr<'s>) -> Expr<'s> {
         let span = self.at(expr.span());
         macro_rules! node {
             ($kind:ident $new:tt) => {

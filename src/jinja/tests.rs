@@ -493,8 +493,11 @@ fn renders_on_threads_do_not_see_each_other() {
 #[test]
 fn long_expressions_do_not_exhaust_the_stack() {
     let bench = bench("");
-    let text = format!("{{{{ {} }}}}", vec!["zero"; 1500].join(" ~ "));
-    assert_eq!(bench.run(Mode::Execute, &text).unwrap().len(), 1500);
+    let long = |terms: usize| format!("{{{{ {} }}}}", vec!["zero"; terms].join(" ~ "));
+    assert_eq!(bench.run(Mode::Execute, &long(300)).unwrap().len(), 300);
+    let file = SourceFile::new("t.sql", long(5000));
+    let problem = Template::compile(&file, 0..file.text.len()).err().unwrap();
+    assert_eq!(problem.message, "this expression has too many parts");
 }
 
 #[test]

@@ -2,8 +2,13 @@
 
 use super::machinery::ast::*;
 
+/// Expressions that are nested more deeply are refused: reading them could exhaust the stack.
+pub(super) const MAX_DEPTH: usize = 400;
+
 /// Called for each node, before its parts.
 pub(super) trait Visit<'s> {
+    /// Counts how deeply expressions are nested.
+    fn depth(&mut self) -> &mut usize;
     fn stmt(&mut self, _stmt: &Stmt<'s>) {}
     fn expr(&mut self, _expr: &Expr<'s>) {}
     /// The calls of call blocks and `do`, which are no expressions.
@@ -93,7 +98,15 @@ fn stmt<'s>(visit: &mut impl Visit<'s>, node: &Stmt<'s>) {
 }
 
 pub(super) fn expr<'s>(visit: &mut impl Visit<'s>, node: &Expr<'s>) {
-    visit.expr(node);
+    if *visit.depth() < MAX_DEPTH {
+        *visit.depth() += 1;
+        visit.expr(node);
+        parts(visit, node);
+        *visit.depth() -= 1;
+    }
+}
+
+fn parts<'s>(visit: &mut impl Visit<'s>, node: &Expr<'s>) {
     match node {
         Expr::Var(_) | Expr::Const(_) => {}
         Expr::Slice(node) => {
