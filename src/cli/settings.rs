@@ -76,7 +76,7 @@ pub(super) fn settings(
     let file = ProjectFile::find(project_dir.as_deref().unwrap_or(cwd));
     let values = Values::new(given, env, &file.flags);
     check_conflicts(&values, command);
-    let console = console(&values, env, is_terminal);
+    let console = console(&values, command, env, is_terminal);
     let settings = Settings {
         command,
         options: options(&values, given, command, console.colors),
@@ -223,12 +223,17 @@ fn warn_error(values: &Values<'_>) -> WarnError {
     }
 }
 
-fn console(values: &Values<'_>, env: &Env, is_terminal: bool) -> Telling {
+fn console(values: &Values<'_>, command: Command, env: &Env, is_terminal: bool) -> Telling {
     let no_color = env.get("NO_COLOR").is_some_and(|text| !text.is_empty());
     let level = match (values.switch(&table::DEBUG), values.switch(&QUIET)) {
         (true, _) => Some(Level::Debug),
         (false, true) => Some(Level::Error),
-        (false, false) => values.text(&LOG_LEVEL).map_or(Some(Level::Info), |text| level(&text)),
+        (false, false) => match values.text(&LOG_LEVEL) {
+            Some(text) => level(&text),
+            // Its lines are read by other programs.
+            None if command == Command::List => Some(Level::Warn),
+            None => Some(Level::Info),
+        },
     };
     Telling {
         level,

@@ -45,7 +45,7 @@ struct Report {
 
 impl Report {
     fn line(&mut self, name: &str, value: &str) {
-        self.text.push_str(&format!("{:<12}{value}\n", format!("{name}:")));
+        self.text.push_str(&format!("{:<16}{value}\n", format!("{name}:")));
     }
 
     fn check(&mut self, name: &str, result: Result<String, Vec<Diagnostic>>) {
