@@ -6,9 +6,10 @@ use std::sync::{Arc, PoisonError};
 
 use super::line::{self, Line};
 use super::live::Live;
-use super::settings::Telling;
+use super::settings::{Settings, Telling};
 use super::{Stream, json};
 use crate::diag::log::{Level, Log, LogEntry};
+use crate::engine::Command;
 use crate::execute::{Event, EventSink};
 use crate::project::Secrets;
 
@@ -19,6 +20,8 @@ pub(super) struct Console {
     width: usize,
     /// `print()` of macros is wanted.
     print: bool,
+    /// Compiling builds nothing: lines that tell of success would mislead.
+    compiles: bool,
     secrets: Secrets,
     live: Option<Live>,
     json: json::Writer,
@@ -27,16 +30,24 @@ pub(super) struct Console {
 impl Console {
     /// `live` is whether a line at the bottom may show what is running.
     pub(super) fn new(
+        settings: &Settings,
         stdout: Stream,
-        telling: Telling,
-        width: usize,
-        print: bool,
         secrets: Secrets,
+        invocation_id: &str,
         live: bool,
     ) -> Arc<Self> {
-        let live = (live && !telling.json && telling.level <= Some(Level::Info) && telling.level.is_some())
-            .then(|| Live::new(stdout.clone()));
-        Arc::new(Self { stdout, telling, width, print, secrets, live, json: json::Writer::default() })
+        let telling = settings.console.clone();
+        let is_for_people = !telling.json && telling.level.is_some_and(|level| level <= Level::Info);
+        Arc::new(Self {
+            live: (live && is_for_people).then(|| Live::new(stdout.clone())),
+            stdout,
+            telling,
+            width: settings.options.printer_width,
+            print: settings.options.print,
+            compiles: settings.command == Command::Compile,
+            secrets,
+            json: json::Writer::new(invocation_id),
+        })
     }
 
     /// Whether lines of this level are told.
@@ -93,7 +104,10 @@ impl EventSink for Console {
             }
             return;
         }
-        line::lines(event, self.width).iter().for_each(|line| self.line(line));
+        let is_build =
+            matches!(event, Event::NodeStart { .. } | Event::NodeFinished { .. } | Event::RunFinished { .. });
+        let hides = |line: &Line| self.compiles && is_build && line.level == Level::Info && !self.tells(Level::Debug);
+        line::lines(event, self.width).iter().filter(|line| !hides(line)).for_each(|line| self.line(line));
     }
 }
 

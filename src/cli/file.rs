@@ -36,13 +36,20 @@ impl LogFile {
     ///
     /// # Errors
     /// The folder or the file cannot be made.
-    pub(super) fn open(dir: &Path, max: u64, telling: Telling, width: usize, secrets: Secrets) -> io::Result<Self> {
+    pub(super) fn open(
+        dir: &Path,
+        max: u64,
+        telling: Telling,
+        width: usize,
+        secrets: Secrets,
+        invocation_id: &str,
+    ) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let path = dir.join("dbt.log");
         let file = OpenOptions::new().create(true).append(true).open(&path)?;
         let size = file.metadata()?.len();
         let inner = Inner { file: BufWriter::new(file), path, size, max };
-        let log = Self { inner: Mutex::new(inner), telling, width, secrets, json: json::Writer::default() };
+        let log = Self { inner: Mutex::new(inner), telling, width, secrets, json: json::Writer::new(invocation_id) };
         if !log.telling.json && log.telling.level.is_some() {
             let time = chrono::Local::now().format("%H:%M:%S%.6f");
             log.write_text(&format!("\n\n{0} {time} | {1} {0}", "=".repeat(30), log.json.id()));
@@ -60,7 +67,7 @@ impl LogFile {
         let text = if self.telling.colors { line.painted() } else { line.plain() };
         let time = chrono::Local::now().format("%H:%M:%S%.6f");
         let current = std::thread::current();
-        let thread = thread.or(current.name()).unwrap_or("MainThread");
+        let thread = json::thread_name(thread.or(current.name()));
         self.write_text(&format!("{time} [{:<5}] [{thread}]: {text}", line.level.as_str()));
     }
 
@@ -147,7 +154,7 @@ mod tests {
     fn lines_have_a_level_and_a_thread_and_no_secrets() {
         let dir = tempfile::tempdir().unwrap();
         let secrets = Secrets::new(&Env::from([("DBT_ENV_SECRET_X", "hunter2")]));
-        let log = LogFile::open(&dir.path().join("logs"), 0, telling(), 80, secrets).unwrap();
+        let log = LogFile::open(&dir.path().join("logs"), 0, telling(), 80, secrets, "id").unwrap();
         let entry = LogEntry {
             level: Level::Debug,
             node: None,
@@ -165,7 +172,7 @@ mod tests {
     #[test]
     fn a_big_file_is_set_aside() {
         let dir = tempfile::tempdir().unwrap();
-        let log = LogFile::open(dir.path(), 300, telling(), 80, Secrets::default()).unwrap();
+        let log = LogFile::open(dir.path(), 300, telling(), 80, Secrets::default(), "id").unwrap();
         (0..20).for_each(|at| log.line(&Line::new(Level::Info, "", "x", format!("line {at}")), None));
         log.flush();
         let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

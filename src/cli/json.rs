@@ -12,14 +12,11 @@ pub(super) struct Writer {
     id: String,
 }
 
-impl Default for Writer {
-    fn default() -> Self {
-        Self { id: uuid::Uuid::new_v4().to_string() }
-    }
-}
-
 impl Writer {
-    /// The command's own number in logs.
+    pub(super) fn new(invocation_id: &str) -> Self {
+        Self { id: invocation_id.to_owned() }
+    }
+
     pub(super) fn id(&self) -> &str {
         &self.id
     }
@@ -66,11 +63,16 @@ impl Writer {
         let thread = std::thread::current();
         let info = json!({
             "category": "", "code": code, "extra": {}, "invocation_id": self.id, "level": level.as_str(), "msg": msg,
-            "name": name, "pid": std::process::id(), "thread": thread.name().unwrap_or("MainThread"),
+            "name": name, "pid": std::process::id(), "thread": thread_name(thread.name()),
             "ts": chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
         });
         json!({"info": info, "data": data}).to_string()
     }
+}
+
+/// Workers have names; all else is dbt's main thread.
+pub(super) fn thread_name(name: Option<&str>) -> &str {
+    name.filter(|name| name.starts_with("Thread-")).unwrap_or("MainThread")
 }
 
 fn data(event: &Event) -> Value {

@@ -73,17 +73,11 @@ pub fn main(argv: &[String], host: Host) -> Outcome {
 
 fn run(settings: &Settings, host: Host) -> Outcome {
     let secrets = Secrets::new(&host.env);
-    let width = settings.options.printer_width;
+    let invocation_id = uuid::Uuid::new_v4().to_string();
     let in_ci = host.env.get("CI").is_some_and(|text| !text.is_empty());
-    let console = Console::new(
-        host.stdout.clone(),
-        settings.console.clone(),
-        width,
-        settings.options.print,
-        secrets.clone(),
-        host.is_terminal && !in_ci,
-    );
-    let (file, problem) = open_log(settings, width, &secrets);
+    let live = host.is_terminal && !in_ci;
+    let console = Console::new(settings, host.stdout.clone(), secrets.clone(), &invocation_id, live);
+    let (file, problem) = open_log(settings, &secrets, &invocation_id);
     let mut tee = Tee { sinks: vec![console.clone()], logs: vec![console.clone()] };
     if let Some(file) = &file {
         tee.sinks.push(file.clone());
@@ -99,6 +93,7 @@ fn run(settings: &Settings, host: Host) -> Outcome {
         cancel: host.cancel,
         env: host.env,
         cwd: host.cwd,
+        invocation_id,
     };
     let mut outcome = engine::invoke(settings.command, &settings.options, &engine_host);
     outcome.diagnostics.extend(problem);
@@ -108,9 +103,11 @@ fn run(settings: &Settings, host: Host) -> Outcome {
     outcome
 }
 
-fn open_log(settings: &Settings, width: usize, secrets: &Secrets) -> (Option<Arc<LogFile>>, Option<Diagnostic>) {
+fn open_log(settings: &Settings, secrets: &Secrets, invocation_id: &str) -> (Option<Arc<LogFile>>, Option<Diagnostic>) {
     let Some(dir) = &settings.log_dir else { return (None, None) };
-    match LogFile::open(dir, settings.log_max_bytes, settings.file.clone(), width, secrets.clone()) {
+    let width = settings.options.printer_width;
+    let file = settings.file.clone();
+    match LogFile::open(dir, settings.log_max_bytes, file, width, secrets.clone(), invocation_id) {
         Ok(file) => (Some(Arc::new(file)), None),
         Err(error) => {
             let text = format!("no log file could be opened in `{}`: {error}", dir.display());

@@ -29,7 +29,7 @@ impl Report<'_> {
         }
         let problems = problems(outcome);
         match &outcome.result {
-            CommandResult::Run(run) if is_build(self.settings.command) => {
+            CommandResult::Run(run) if is_build(self.settings.command) && !run.results.is_empty() => {
                 let tally = Tally::of_run(run);
                 self.line(&Line::new(Level::Info, "Z017", "Formatting", ""));
                 self.line(&tally.completed(run.cancelled));

@@ -50,6 +50,7 @@ impl<'a> Call<'a> {
     pub(super) fn request(&self) -> Request {
         let options = self.options;
         Request {
+            invocation_id: self.host.invocation_id.clone(),
             project_dir: options.project_dir.clone(),
             profiles_dir: options.profiles_dir.clone(),
             profile: options.profile.clone(),
@@ -130,8 +131,11 @@ impl<'a> Call<'a> {
         Ok(selected)
     }
 
-    /// Tells that there is nothing to do.
+    /// Tells that there is nothing to do, unless it has been told why.
     pub(super) fn warn_of_nothing(&mut self) -> Stage<()> {
+        if self.warnings.iter().any(|warning| warning.code == Code::NoNodesSelected) {
+            return Ok(());
+        }
         let warning = Diagnostic::warning(Code::NoNodesSelected, "nothing is selected, so there is nothing to do");
         self.warn([warning.help(format!("`headwater ls` shows what a selection means for {}", self.command.as_str()))])
     }

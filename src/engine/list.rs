@@ -38,7 +38,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Stage<Done> {
     let types = if call.options.resource_types.is_empty() { TYPES } else { &call.options.resource_types[..] };
     let selected = call.select(&ready, types)?;
     if selected.ids.is_empty() {
-        call.warn([Diagnostic::warning(Code::NoNodesSelected, "nothing is selected")])?;
+        call.warn_of_nothing()?;
     }
     let members = selected.ids.iter().filter_map(|id| ready.manifest.get(id));
     let lines: Vec<String> = members.map(|member| line(call, &ready, &member)).collect::<Stage<_>>()?;

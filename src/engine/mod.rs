@@ -42,6 +42,8 @@ pub struct Host {
     pub cancel: CancelToken,
     pub env: Env,
     pub cwd: PathBuf,
+    /// The UUID that logs and artifacts know the command by.
+    pub invocation_id: String,
 }
 
 /// What a command gave.

@@ -50,9 +50,12 @@ pub(super) fn inline_node(project: &Project, sql: &str) -> Arc<Node> {
     })
 }
 
-/// Aligned columns.
+/// Aligned columns; null is blank.
 pub(super) fn text(batches: &[RecordBatch]) -> Stage<String> {
-    Ok(text_table(&table(batches)?))
+    let mut table = table(batches)?;
+    let nulls = table.rows.iter_mut().flatten().filter(|cell| **cell == Cell::Null);
+    nulls.for_each(|cell| *cell = Cell::Text(String::new()));
+    Ok(text_table(&table))
 }
 
 /// One object per row.

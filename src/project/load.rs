@@ -67,7 +67,10 @@ struct ProjectFile {
 impl<'a> Loader<'a> {
     fn new(request: &'a Request, engine: &'a Engine) -> Self {
         let invocation = Invocation {
-            id: uuid::Uuid::new_v4().to_string(),
+            id: match request.invocation_id.is_empty() {
+                true => uuid::Uuid::new_v4().to_string(),
+                false => request.invocation_id.clone(),
+            },
             started_at: Utc::now(),
             env: request.env.clone(),
             secrets: Secrets::new(&request.env),

@@ -40,6 +40,8 @@ pub const DBT_VERSION: &str = "1.12.0";
 /// What the user asked for, before any file is read.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
+    /// The invocation's UUID; made anew when empty.
+    pub invocation_id: String,
     pub project_dir: Option<PathBuf>,
     pub profiles_dir: Option<PathBuf>,
     pub profile: Option<String>,
