@@ -40,7 +40,7 @@ fn the_root_project_decides_over_packages() {
         .manifest();
     let k = node(&manifest, "model.kit.k");
     assert_eq!(k.config.materialized(), "table");
-    assert_eq!(k.schema, "shop_x");
+    assert_eq!(k.schema, "main_x");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn hooks_may_be_texts_or_objects_and_may_refer() {
 #[test]
 fn schema_names_follow_the_project_s_macro() {
     let project = TestProject::new().file("models/stage/a.sql", "{{ config(schema='raw') }} select 1");
-    assert_eq!(node(&project.manifest(), "model.shop.a").schema, "shop_raw");
+    assert_eq!(node(&project.manifest(), "model.shop.a").schema, "main_raw");
     let manifest = project
         .file(
             "macros/naming.sql",
@@ -75,8 +75,8 @@ fn schema_names_follow_the_project_s_macro() {
         )
         .manifest();
     let a = node(&manifest, "model.shop.a");
-    assert_eq!(a.schema, "raw_stage_view_shop");
-    assert_eq!(a.relation_name.as_deref(), Some("`raw_stage_view_shop`.`a`"));
+    assert_eq!(a.schema, "raw_stage_view_main");
+    assert_eq!(a.relation_name.as_deref(), Some("`raw_stage_view_main`.`a`"));
 }
 
 #[test]

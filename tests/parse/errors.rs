@@ -44,7 +44,6 @@ fn misspelled_configs_are_errors_everywhere() {
    |
  4 |       materialised: table
    |       ^^^^^^^^^^^^ did you mean `materialized`?
-   |
 note: keys of your own belong under `meta:`
 ";
     assert!(errors.contains(expected), "{errors}");

@@ -67,7 +67,7 @@ fn config_may_stand_beside_the_arguments_or_under_config() {
     assert!(!named.config.severity_is_error());
     assert_eq!(named.tags, ["col", "t"]);
     assert_eq!(named.config.str("store_failures_as"), Some("table"));
-    assert_eq!(named.relation_name.as_deref(), Some("`shop_dbt_test__audit`.`my_test`"));
+    assert_eq!(named.relation_name.as_deref(), Some("`main_dbt_test__audit`.`my_test`"));
 }
 
 #[test]

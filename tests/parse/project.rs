@@ -21,7 +21,7 @@ pub struct TestProject {
 const PROFILES: &str = "shop:
   target: dev
   outputs:
-    dev: {type: mysql, server: localhost, schema: shop, username: u, password: p, threads: 2}
+    dev: {type: mysql, server: localhost, schema: main, username: u, password: p, threads: 2}
 ";
 
 impl TestProject {

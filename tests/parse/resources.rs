@@ -20,7 +20,7 @@ fn a_model_records_what_it_uses() {
     assert_eq!(b.tags, ["x"]);
     assert_eq!(b.fqn, ["shop", "marts", "b"]);
     assert_eq!((b.path.as_str(), b.original_file_path.as_str()), ("marts/b.sql", "models/marts/b.sql"));
-    assert_eq!(b.relation_name.as_deref(), Some("`shop`.`b`"));
+    assert_eq!(b.relation_name.as_deref(), Some("`main`.`b`"));
     assert!(b.raw_code.starts_with("{{ config") && b.raw_code.ends_with("}}"));
     assert_eq!(manifest.sources["source.shop.raw.orders"].relation_name, "`landing`.`orders`");
 }
@@ -69,7 +69,7 @@ fn snapshots_come_from_blocks_and_from_properties() {
     let plain = node(&manifest, "snapshot.shop.plain");
     assert_eq!(&*plain.raw_code, "select * from {{ ref('a') }}");
     assert_eq!(ids(&plain.depends_on_nodes), ["model.shop.a"]);
-    assert_eq!(plain.relation_name.as_deref(), Some("`shop`.`plain`"));
+    assert_eq!(plain.relation_name.as_deref(), Some("`main`.`plain`"));
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn inert(
     known.insert(definition.unique_id.clone(), true);
     let text = &definition.file.text[definition.block.body.clone()];
     let dynamic = text.contains("dispatch") && !definition.calls.iter().any(|call| call.dispatch);
-    let records = ["config", "ref", "source", "builtins", "graph"].iter().any(|word| mentions(text, word));
+    let records = ["config", "ref", "source", "builtins", "graph"].iter().any(|word| records(text, word));
     let outcome = !dynamic
         && !records
         && definition.calls.iter().all(|call| {
@@ -119,11 +119,16 @@ fn inert(
     outcome
 }
 
-/// The text holds the word as a whole identifier.
-fn mentions(text: &str, word: &str) -> bool {
+/// The text holds the word as a whole identifier, other than to read from `config`.
+fn records(text: &str, word: &str) -> bool {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    text.match_indices(word)
-        .any(|(at, _)| !part(text[..at].chars().next_back()) && !part(text[at + word.len()..].chars().next()))
+    let reads = |after: &str| {
+        word == "config" && [".get(", ".require(", ".meta_get("].iter().any(|method| after.starts_with(method))
+    };
+    text.match_indices(word).any(|(at, _)| {
+        let after = &text[at + word.len()..];
+        !part(text[..at].chars().next_back()) && !part(after.chars().next()) && !reads(after)
+    })
 }
 
 /// Builds the node of one test entry.
