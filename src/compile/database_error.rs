@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::empty::original_offset;
 use super::sql::{Compiled, Cte};
 use super::{Runtime, Scope, Subject, sql as compiled_sql};
 use crate::adapter::{DbError, DbErrorKind, Relation};
@@ -201,7 +202,7 @@ fn model_span(scope: &Arc<Scope>, compiled: &Arc<Compiled>, range: &Range<usize>
     if let Some(Detail::GenericTest(test)) = scope.subject.node().map(|node| &node.detail) {
         return test.span.as_ref().map(first_line);
     }
-    match in_body(compiled, range.start) {
+    match in_body(compiled, range.start).and_then(|offset| original_offset(offset, &compiled.aliases)) {
         Some(offset) => {
             let span = span_of(scope, compiled, offset)?;
             Some(widened(span, &compiled.sql[range.clone()]))

@@ -9,6 +9,7 @@ mod catalog;
 mod config;
 mod constraints;
 mod database_error;
+mod empty;
 mod lazy;
 mod materialization;
 mod nouns;
@@ -22,8 +23,6 @@ mod sql;
 mod unit_test;
 mod writer;
 
-#[cfg(test)]
-mod tests;
 
 pub use database_error::Failure;
 pub use lazy::node as node_value;

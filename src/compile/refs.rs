@@ -4,6 +4,7 @@ use super::Subject;
 use super::objects::relation::RelationObject;
 use super::scope::{self, Scope};
 use super::unit_test::UnitScope;
+use crate::adapter::Relation;
 use crate::diag::{Code, Diagnostic};
 use crate::jinja::{self, Args, Error, State, Value, pyvalue};
 use crate::manifest::{Missing, Node, RefCall, ResourceType, UniqueId};
@@ -41,8 +42,7 @@ fn resolve(scope: &Scope, call: &RefCall) -> Result<Value, Error> {
         scope.note_ephemeral(&node.unique_id);
         return Ok(RelationObject::value(runtime.naming.cte(&node.alias), runtime.naming));
     }
-    let mut relation = runtime.node_relation(node);
-    relation.limit = limit(scope);
+    let relation = limited(scope, runtime.node_relation(node));
     Ok(RelationObject::value(relation, runtime.naming))
 }
 
@@ -65,8 +65,7 @@ pub(super) fn source(state: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Valu
         let written = format!("source('{name}', '{table}')");
         return Err(jinja::raise(undeclared(&scope, &format!("{name}.{table}"), &written)));
     }
-    let mut relation = runtime.source_relation(source);
-    relation.limit = limit(&scope);
+    let relation = limited(&scope, runtime.source_relation(source));
     Ok(RelationObject::value(relation, runtime.naming))
 }
 
@@ -98,10 +97,13 @@ fn may_refer(scope: &Scope, id: &UniqueId) -> bool {
 }
 
 /// `--empty` reads no rows in what it builds.
-fn limit(scope: &Scope) -> Option<u64> {
+fn limited(scope: &Scope, mut relation: Relation) -> Relation {
     let builds = |node: &Node| matches!(node.resource_type, ResourceType::Model | ResourceType::Snapshot);
-    let empty = scope.runtime.options.empty && matches!(&scope.subject, Subject::Node(node) if builds(node));
-    empty.then_some(0)
+    if scope.runtime.options.empty && matches!(&scope.subject, Subject::Node(node) if builds(node)) {
+        relation.limit = Some(0);
+        scope.note_limited(&relation);
+    }
+    relation
 }
 
 fn not_found(scope: &Scope, call: &RefCall, missing: &Missing<'_>) -> Diagnostic {

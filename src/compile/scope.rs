@@ -10,6 +10,7 @@ use super::results::Results;
 use super::sql::Compiled;
 use super::unit_test::UnitScope;
 use super::{Runtime, lazy, query_comment};
+use crate::adapter::Relation;
 use crate::adapter::session::{Label, Session};
 use crate::diag::Diagnostic;
 use crate::jinja::value::{Object, ObjectRepr};
@@ -93,6 +94,8 @@ pub struct Scope {
     settings: Mutex<Vec<(String, Value)>>,
     /// Ephemeral models that this render referred to, in order.
     ephemeral: Mutex<Vec<UniqueId>>,
+    /// Relations that `--empty` made subqueries: their text and their alias.
+    limited: Mutex<Vec<(String, String)>>,
     pub(super) compiled: OnceLock<Arc<Compiled>>,
 }
 
@@ -106,6 +109,7 @@ impl Scope {
             results: Results::default(),
             settings: Mutex::default(),
             ephemeral: Mutex::default(),
+            limited: Mutex::default(),
             compiled: OnceLock::new(),
         })
     }
@@ -208,6 +212,20 @@ impl Scope {
 
     pub(super) fn take_ephemeral(&self) -> Vec<UniqueId> {
         std::mem::take(&mut self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes note of a relation that is read without its rows.
+    pub(super) fn note_limited(&self, relation: &Relation) {
+        let entry =
+            (relation.to_string(), format!("_dbt_limit_subq_{}", relation.identifier.as_deref().unwrap_or_default()));
+        let mut limited = self.limited.lock().unwrap_or_else(PoisonError::into_inner);
+        if !limited.contains(&entry) {
+            limited.push(entry);
+        }
+    }
+
+    pub(super) fn take_limited(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.limited.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Calls a macro by the name that the subject's package sees.

@@ -1,10 +1,11 @@
 //! From a node to the SQL that is sent.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::{Runtime, Scope, Subject};
+use super::{Runtime, Scope, Subject, empty};
 use crate::diag::{Diagnostic, SourceFile};
 use crate::jinja::{Context, Template, Value, pyvalue};
 use crate::manifest::{Detail, GenericTest, Node, ResourceType, UniqueId, is_call};
@@ -14,8 +15,10 @@ use crate::sql;
 pub struct Compiled {
     /// With the CTEs of ephemeral models.
     pub sql: Arc<str>,
-    /// As rendered, before CTEs were put in.
+    /// Before CTEs were put in.
     pub body: Arc<str>,
+    /// What `--empty` put into the rendered text: places in `body`.
+    pub(super) aliases: Vec<Range<usize>>,
     /// The ephemeral models that `sql` starts with, dependencies first.
     pub ctes: Vec<Cte>,
     pub template: Template,
@@ -71,13 +74,21 @@ impl Scope {
         let template = template(&self.runtime, node)?;
         let runtime = &self.runtime;
         if node.resource_type == ResourceType::Seed {
-            return Ok(Compiled { sql: "".into(), body: "".into(), ctes: Vec::new(), template, path: None });
+            let (sql, body) = ("".into(), "".into());
+            return Ok(Compiled { sql, body, aliases: Vec::new(), ctes: Vec::new(), template, path: None });
         }
         let body: Arc<str> = match template.literal() {
             Some(text) => text.into(),
             None => {
                 let context = self.render_context(node, more)?;
                 runtime.engine.render(&template, &context)?.into()
+            }
+        };
+        let (body, aliases) = match self.take_limited() {
+            limited if limited.is_empty() => (body, Vec::new()),
+            limited => {
+                let (body, aliases) = empty::name_subqueries(&body, &limited);
+                (body.into(), aliases)
             }
         };
         let ctes = match &self.subject {
@@ -92,7 +103,7 @@ impl Scope {
             }
         };
         let path = runtime.writer.is_on().then(|| target_path("compiled", &self.subject)).flatten();
-        Ok(Compiled { sql, body, ctes, template, path })
+        Ok(Compiled { sql, body, aliases, ctes, template, path })
     }
 
     /// The names that the node's own template sees; generic tests get their arguments.

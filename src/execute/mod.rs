@@ -16,8 +16,6 @@ mod test;
 mod unit_test;
 mod worker;
 
-#[cfg(test)]
-mod tests;
 
 pub use cancel::CancelToken;
 pub use events::{Event, EventSink, NoEvents};

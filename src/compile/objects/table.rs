@@ -74,9 +74,10 @@ impl Object for TableObject {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
             "columns" => Some(Value::from_object(Columns(self.0.clone()))),
-            "column_names" => Some(Value::from(self.column_names())),
+            "column_names" => Some(pyvalue::tuple(self.column_names())),
             "column_types" => {
-                Some(self.0.columns.iter().map(|column| Value::from(type_name(column.kind))).collect::<Vec<_>>().into())
+                let types = self.0.columns.iter().map(|column| Value::from(type_name(column.kind)));
+                Some(pyvalue::tuple(types.collect()))
             }
             "rows" => Some(self.rows()),
             _ => None,

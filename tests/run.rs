@@ -1,0 +1,11 @@
+//! What running small projects sends to a database, and what it says when something goes wrong. The database is scripted.
+
+#[path = "run/project.rs"]
+mod project;
+
+#[path = "run/errors.rs"]
+mod errors;
+#[path = "run/jinja.rs"]
+mod jinja;
+#[path = "run/nodes.rs"]
+mod nodes;
