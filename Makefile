@@ -75,7 +75,9 @@ wheel-ci: $(VENV)/tools
 	$(BIN)/maturin build -q --profile ci --out target/wheels
 
 install-ci: wheel-ci ## build and install the wheel that the Python tests use
-	$(BIN)/pip install -q --force-reinstall --no-deps "$$(ls -t target/wheels/headwater-*.whl | head -1)"
+	@wheel="$$(ls -t target/wheels/headwater-*.whl | head -1)"; \
+	[ "$$(stat -c %s "$$wheel")" -le 10485760 ] || { echo "$$wheel is larger than 10 MB"; exit 1; }; \
+	$(BIN)/pip install -q --force-reinstall --no-deps "$$wheel"
 
 test-python: servers $(VENV)/tools ## the Python tests, with the wheel that is installed in the venv
 	@$(WITH_SERVERS) $(BIN)/python -m pytest 2>&1 | tee target/test-python.log

@@ -144,7 +144,7 @@ impl Object for AdapterObject {
             "render_raw_columns_constraints" => constraints::columns(&scope, &a.take("raw_columns")?)?,
             "render_raw_model_constraints" => constraints::model(&scope, &a.take("raw_constraints")?)?,
             "get_incremental_strategy_macro" => strategy_macro(state, &mut a)?,
-            "get_hard_deletes_behavior" => hard_deletes(&a.take("config")?)?,
+            "get_hard_deletes_behavior" => hard_deletes(state, &a.take("config")?)?,
             "execute"
             | "add_query"
             | "run_sql_for_tests"
@@ -273,9 +273,10 @@ fn strategy_macro(state: &State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Erro
 }
 
 /// `ignore`, `invalidate` or `new_record`, from `hard_deletes` or the older `invalidate_hard_deletes`.
-fn hard_deletes(config: &Value) -> Result<Value, Error> {
-    let invalidate = given(config.get_attr("invalidate_hard_deletes").ok()).is_some_and(|flag| flag.is_true());
-    let behavior = text(given(config.get_attr("hard_deletes").ok()));
+fn hard_deletes(state: &mut State<'_, '_>, config: &Value) -> Result<Value, Error> {
+    let mut get = |name: &str| config.call_method(state, "get", &[Value::from(name)]).map(|value| given(Some(value)));
+    let invalidate = get("invalidate_hard_deletes")?.is_some_and(|flag| flag.is_true());
+    let behavior = text(get("hard_deletes")?);
     match behavior.as_deref() {
         Some(_) if invalidate => {
             Err(jinja::fail("`hard_deletes` and `invalidate_hard_deletes` cannot both be set: keep `hard_deletes`"))

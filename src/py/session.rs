@@ -13,6 +13,7 @@ use super::results::RunResults;
 use super::{errors, stream};
 use crate::adapter::Drivers;
 use crate::cli::{self, Host};
+use crate::diag::Diagnostic;
 use crate::engine::{CommandResult, Outcome};
 use crate::execute::CancelToken;
 use crate::project::Env;
@@ -73,8 +74,9 @@ impl Session {
         match self.run(py, argv, &callbacks, output)? {
             Ended::Done(outcome) => {
                 let result = result(py, &outcome.result)?;
-                if outcome.exit_code > 1 || (outcome.exit_code == 1 && result.is_none()) {
-                    return Err(errors::raise(py, &outcome.diagnostics, Some(result)));
+                let problems = [outcome.diagnostics.as_slice(), outside_of_nodes(&outcome.result)].concat();
+                if outcome.exit_code != 0 && (result.is_none() || problems.iter().any(Diagnostic::is_error)) {
+                    return Err(errors::raise(py, &problems, Some(result)));
                 }
                 Ok((outcome.exit_code, result))
             }
@@ -98,6 +100,15 @@ impl Session {
             // dbt's exit code of an interrupted run.
             Ended::Stopped(outcome, _) => Ok(outcome.map_or(1, |outcome| outcome.exit_code.max(1))),
         }
+    }
+}
+
+/// What kept a run from running: no connection, a schema that could not be made.
+fn outside_of_nodes(result: &CommandResult) -> &[Diagnostic] {
+    match result {
+        CommandResult::Run(run) => &run.diagnostics,
+        CommandResult::Freshness(run) => &run.diagnostics,
+        _ => &[],
     }
 }
 

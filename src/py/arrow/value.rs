@@ -48,6 +48,8 @@ impl Value {
             return Self::Null;
         }
         match array.data_type() {
+            // Such an array has no mask that could say so.
+            DataType::Null => Self::Null,
             DataType::Boolean => Self::Bool(array.as_boolean().value(row)),
             DataType::Int8 => Self::Int(primitive::<Int8Type>(array, row).into()),
             DataType::Int16 => Self::Int(primitive::<Int16Type>(array, row).into()),

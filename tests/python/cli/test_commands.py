@@ -56,7 +56,7 @@ def test_version_and_help():
 
     assert headwater.__version__ in run("--version").stdout
     assert "build" in run("--help").stdout
-    assert "--full-refresh" in run("build", "--help").stdout
+    assert "full-refresh" in run("build", "--help").stdout
 
 
 def test_what_is_not_supported_says_so(duck: Warehouse):

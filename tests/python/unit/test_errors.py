@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
 import headwater as hw
 import pytest
 from conftest import Warehouse
@@ -33,9 +36,10 @@ def test_all_broken_references_at_once(duck: Warehouse):
 
 def test_a_variable_without_a_value(duck: Warehouse):
     project = duck.project({"models/a.sql": "select '{{ var(\"day\") }}' as d"})
+    results = project.build()
+    assert results["a"].diagnostic["code"] == "var-not-set"
     with pytest.raises(hw.ParseError, match="var-not-set"):
-        project.build()
-    assert duck.project({"models/a.sql": "select '{{ var(\"day\") }}' as d"}, vars={"day": "x"}).build().success
+        results.raise_for_failures()
     assert project.build(vars={"day": "x"}).success
 
 
@@ -46,9 +50,13 @@ def test_an_unknown_flag(duck: Warehouse):
     assert "--full-refresh" in str(raised.value)
 
 
-def test_a_selector_that_cannot_be_read(duck: Warehouse):
+def test_selectors_that_cannot_be_followed(duck: Warehouse):
+    project = duck.project({"models/a.sql": "select 1 as n"})
     with pytest.raises(hw.SelectionError):
-        duck.project({"models/a.sql": "select 1 as n"}).build(select="state:modified")
+        project.build(selector="nightly")
+    with pytest.raises(hw.HeadwaterError) as raised:
+        project.build(select="state:modified")
+    assert raised.value.code == "not-supported"
 
 
 def test_failed_nodes_are_results_until_asked_for(duck: Warehouse):
@@ -65,8 +73,6 @@ def test_failed_nodes_are_results_until_asked_for(duck: Warehouse):
 def test_secrets_stay_out_of_errors(duck: Warehouse, monkeypatch):
     monkeypatch.setenv("DBT_ENV_SECRET_KEY", "open-sesame")
     profile = duck.output | {"settings": {"nothing_of_this_name": "{{ env_var('DBT_ENV_SECRET_KEY') }}"}}
-    import json
-
     project = duck.project(
         {
             "models/a.sql": "select 1 as n",
@@ -79,8 +85,6 @@ def test_secrets_stay_out_of_errors(duck: Warehouse, monkeypatch):
 
 
 def test_a_missing_duckdb_names_the_extra(duck: Warehouse, monkeypatch):
-    import sys
-
     project = duck.project({"models/a.sql": "select 1 as n"})
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(hw.DatabaseError, match=r"pip install 'headwater\[duckdb\]'"):

@@ -84,19 +84,19 @@ def test_every_type_of_duckdb_arrives(duck: Warehouse):
 
 
 def test_tables_go_everywhere_without_pyarrow(duck: Warehouse):
-    table = duck.project({"models/a.sql": "select 1 as n"}).query(
+    rows = duck.project({"models/a.sql": "select 1 as n"}).query(
         "select range as n, 'row ' || range as name, case when range > 1 then range end as some from range(3)"
     )
-    assert table.fetchall() == [(0, "row 0", None), (1, "row 1", None), (2, "row 2", 2)]
-    assert table.to_polars().equals(polars.DataFrame(table))
-    assert duckdb.sql("select sum(n) from table").fetchall() == [(3,)]
-    frame = table.to_pandas()
+    assert rows.fetchall() == [(0, "row 0", None), (1, "row 1", None), (2, "row 2", 2)]
+    assert rows.to_polars().equals(polars.DataFrame(rows))
+    assert duckdb.sql("select sum(n) from rows").fetchall() == [(3,)]
+    frame = rows.to_pandas()
     assert list(frame.columns) == ["n", "name", "some"]
     assert frame["n"].dtype == "int64"
     assert frame["some"].dtype == "Int64"
-    assert len(table) == 3
-    assert "(3 rows)" in repr(table)
-    assert "<td>row 1</td>" in table._repr_html_()
+    assert len(rows) == 3
+    assert "(3 rows)" in repr(rows)
+    assert "<td>row 1</td>" in rows._repr_html_()
 
 
 def test_an_empty_table_has_its_columns(duck: Warehouse):
