@@ -38,7 +38,7 @@
     'updated_at': updated_at,
     'row_changed': '(' ~ snapshotted_rel ~ '.' ~ columns.dbt_valid_from ~ ' < ' ~ current_rel ~ '.' ~ updated_at ~ ')',
     'scd_id': snapshot_scd_id(unique_key, updated_at) | trim,
-    'hard_deletes': adapter.get_hard_deletes_behavior(config)
+    'hard_deletes': adapter.get_hard_deletes_behavior(model_config)
   }) }}
 {% endmacro %}
 
@@ -55,7 +55,7 @@
     'updated_at': updated_at,
     'row_changed': get_true_sql() if column_added or not comparisons else '(' ~ comparisons | join(' or ') ~ ')',
     'scd_id': snapshot_scd_id(unique_key, updated_at) | trim,
-    'hard_deletes': adapter.get_hard_deletes_behavior(config)
+    'hard_deletes': adapter.get_hard_deletes_behavior(model_config)
   }) }}
 {% endmacro %}
 
