@@ -20,6 +20,14 @@
   {%- do return(none) -%}
 {%- endmacro %}
 
+{% macro get_drop_index_sql(relation, index_name) -%}
+  {{ return(adapter.dispatch('get_drop_index_sql', 'dbt')(relation, index_name)) }}
+{%- endmacro %}
+
+{% macro default__get_drop_index_sql(relation, index_name) -%}
+  {%- do exceptions.raise_compiler_error('`get_drop_index_sql` is not implemented for the adapter `' ~ adapter.type() ~ '`') -%}
+{%- endmacro %}
+
 {% macro get_show_indexes_sql(relation) -%}
   {{ return(adapter.dispatch('get_show_indexes_sql', 'dbt')(relation)) }}
 {%- endmacro %}

@@ -21,6 +21,6 @@
 
 {% macro duckdb_drop_indexes(relation) -%}
   {%- for index in run_query(get_show_indexes_sql(relation)).rows -%}
-    {%- do run_query('drop index ' ~ relation.incorporate(path={'identifier': index[0]}).render()) -%}
+    {%- do run_query(get_drop_index_sql(relation, index[0])) -%}
   {%- endfor -%}
 {%- endmacro %}

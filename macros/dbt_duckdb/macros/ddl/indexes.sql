@@ -11,3 +11,7 @@
   from duckdb_indexes()
   where schema_name = '{{ relation.schema }}' and table_name = '{{ relation.identifier }}'
 {%- endmacro %}
+
+{% macro duckdb__get_drop_index_sql(relation, index_name) -%}
+  drop index if exists {{ relation.incorporate(path={'identifier': index_name}).render() }}
+{%- endmacro %}

@@ -15,3 +15,7 @@
   where table_schema = '{{ relation.schema }}' and table_name = '{{ relation.identifier }}'
   group by index_name, index_type
 {%- endmacro %}
+
+{% macro mysql__get_drop_index_sql(relation, index_name) -%}
+  drop index {{ adapter.quote(index_name) }} on {{ relation.render() }}
+{%- endmacro %}

@@ -43,7 +43,7 @@
       column_type,
       coalesce(concat(' character set ', character_set_name, ' collate ', collation_name), ''),
       if(is_nullable = 'YES', ' null', ' not null'),
-      coalesce({{ default_sql }}, ''),
+      if(column_default is null, '', {{ default_sql }}),
       if(extra like '%auto_increment%', ' auto_increment', ''),
       if(extra like '%on update current_timestamp%', concat(' on update current_timestamp(', coalesce(datetime_precision, 0), ')'), '')
     ) as definition
