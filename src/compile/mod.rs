@@ -23,7 +23,6 @@ mod sql;
 mod unit_test;
 mod writer;
 
-
 pub use database_error::Failure;
 pub use lazy::node as node_value;
 pub use objects::relation::Naming;

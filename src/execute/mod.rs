@@ -16,7 +16,6 @@ mod test;
 mod unit_test;
 mod worker;
 
-
 pub use cancel::CancelToken;
 pub use events::{Event, EventSink, NoEvents};
 pub use freshness::freshness;

@@ -186,8 +186,12 @@ impl Part<'_> {
         let missing: String = open.iter().rev().map(|open| char::from(open.close)).collect();
         let inside = self.text()[tag.start..end - 2].trim_end_matches('-').trim_end();
         if !inside.contains('\n') {
-            let many = if open.len() > 1 { "close both: " } else { "close it: " };
-            let many = if open.len() > 2 { "close them all: " } else { many };
+            let many = match open.len() {
+                1 => "close it: ",
+                2 if missing == "))" => "close both calls: ",
+                2 => "close both: ",
+                _ => "close them all: ",
+            };
             problem = problem.help(format!("{many}`{inside}{missing} {}`", tag.close));
         }
         Some(problem)

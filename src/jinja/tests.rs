@@ -426,7 +426,7 @@ fn syntax_errors_name_both_places() {
     assert_eq!(found.primary.unwrap().text, "expected `)` before this");
     assert_eq!(found.places[0].text, "this call to `ref` is never closed");
     assert_eq!(found.places[0].span.location(), "t.sql:3:31");
-    assert_eq!(found.helps, ["close both: `{{ dbt_utils.star(from=ref('orders')) }}`"]);
+    assert_eq!(found.helps, ["close both calls: `{{ dbt_utils.star(from=ref('orders')) }}`"]);
 
     let message = |text: &str| problem(text).message;
     assert_eq!(message("{{ x[1 }}"), "expected `,` or `]`, found `}}`");
