@@ -4,6 +4,8 @@ from typing import Any, final
 import pandas
 import polars
 
+__all__ = ["Event", "NodeResult", "RunResults", "Session", "Table", "__version__"]
+
 __version__: str
 
 @final
