@@ -1,5 +1,7 @@
 //! What running small projects sends to a database, and what it says when something goes wrong. The database is scripted.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 #[path = "run/project.rs"]
 mod project;
 

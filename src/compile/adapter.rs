@@ -188,21 +188,25 @@ fn quoted(scope: &Scope, name: &str) -> String {
 
 /// Sending SQL and ending transactions.
 fn statement(scope: &Arc<Scope>, method: &str, a: &mut Args<'_>) -> Result<Value, Error> {
-    let session = session(scope)?;
     match method {
         "execute" | "run_sql_for_tests" => {
             let sql = a.string("sql")?;
             let auto_begin = a.truth("auto_begin", false)?;
             let fetch = a.truth("fetch", method == "run_sql_for_tests")?;
             let limit = given(a.optional("limit")?).and_then(|limit| limit.as_usize());
-            let mut result = session.execute(&sql, fetch, auto_begin).map_err(database)?;
+            let mut result = scope.execute(&sql, fetch, auto_begin)?;
             if let Some(limit) = limit {
                 result.table.rows.truncate(limit);
             }
             let response = Value::from_object(ResponseObject(Arc::new(result.response)));
             Ok(pyvalue::tuple(vec![response, TableObject::value(result.table)]))
         }
+        _ if scope.is_replay() => {
+            a.ignore_rest();
+            Ok(Value::from(""))
+        }
         "add_query" => {
+            let session = session(scope)?;
             let sql = a.string("sql")?;
             let auto_begin = a.truth("auto_begin", true)?;
             let bindings = given(a.optional("bindings")?);
@@ -218,9 +222,9 @@ fn statement(scope: &Arc<Scope>, method: &str, a: &mut Args<'_>) -> Result<Value
             }
             Ok(pyvalue::tuple(vec![Value::from(()), Value::from(())]))
         }
-        "begin" => session.begin().map_err(database).map(|()| Value::from("")),
-        "commit" | "commit_if_has_connection" => session.commit().map_err(database).map(|()| Value::from("")),
-        _ => session.rollback().map_err(database).map(|()| Value::from("")),
+        "begin" => session(scope)?.begin().map_err(database).map(|()| Value::from("")),
+        "commit" | "commit_if_has_connection" => session(scope)?.commit().map_err(database).map(|()| Value::from("")),
+        _ => session(scope)?.rollback().map_err(database).map(|()| Value::from("")),
     }
 }
 

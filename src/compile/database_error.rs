@@ -158,7 +158,7 @@ fn phrase(error: &DbError) -> String {
 /// `'x'` becomes `` `x` `` where quotes come in pairs.
 fn in_backticks(message: &str) -> String {
     let pairs = message.matches('\'').count();
-    if pairs % 2 == 0 && !message.contains('`') { message.replace('\'', "`") } else { message.to_owned() }
+    if pairs.is_multiple_of(2) && !message.contains('`') { message.replace('\'', "`") } else { message.to_owned() }
 }
 
 /// The text at which a MySQL parser stopped.
@@ -225,8 +225,7 @@ fn span_of(scope: &Arc<Scope>, compiled: &Compiled, offset: usize) -> Option<Spa
         return Some(Span::new(compiled.template.file(), start..start));
     }
     let node = scope.subject.node()?;
-    // A fresh scope: what the render stored once must not be in the way of rendering again.
-    let again = scope.runtime.scope(scope.subject.clone(), scope.thread());
+    let again = scope.replay();
     let context = again.render_context(node, |context| context).ok()?;
     linemap::locate(&scope.runtime.engine, &compiled.template, || context, offset)
 }

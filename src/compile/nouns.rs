@@ -104,19 +104,19 @@ fn metadata_envs(project: &Project) -> Value {
 }
 
 fn any_type(_: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {
-    (a.rest(), a.keywords());
+    a.ignore_rest();
     Ok(Value::from(()))
 }
 
 fn unsupported(name: &'static str, what: &'static str) -> Value {
     function(name, move |_, a| {
-        (a.rest(), a.keywords());
+        a.ignore_rest();
         Err(jinja::raise(Diagnostic::error(Code::NotSupported, format!("{what} are not supported"))))
     })
 }
 
 fn python_models(_: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {
-    (a.rest(), a.keywords());
+    a.ignore_rest();
     Err(jinja::raise(Diagnostic::error(Code::NotSupported, "Python models are not supported")))
 }
 

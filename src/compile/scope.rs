@@ -1,5 +1,6 @@
 //! One node (or hook, operation, source) being compiled and run: its session, its results, its names.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -10,8 +11,8 @@ use super::results::Results;
 use super::sql::Compiled;
 use super::unit_test::UnitScope;
 use super::{Runtime, lazy, query_comment};
-use crate::adapter::Relation;
 use crate::adapter::session::{Label, Session};
+use crate::adapter::{QueryResult, Relation};
 use crate::diag::Diagnostic;
 use crate::jinja::value::{Object, ObjectRepr};
 use crate::jinja::{self, Args, Context, Error, ErrorKind, Mode, State, Value, pyvalue};
@@ -97,10 +98,20 @@ pub struct Scope {
     /// Relations that `--empty` made subqueries: their text and their alias.
     limited: Mutex<Vec<(String, String)>>,
     pub(super) compiled: OnceLock<Arc<Compiled>>,
+    answers: Answers,
 }
 
 impl Scope {
     pub(super) fn new(runtime: Arc<Runtime>, subject: Subject, label: Label) -> Arc<Self> {
+        Self::with_answers(runtime, subject, label, Answers::default())
+    }
+
+    /// The same subject once more, to render it again without asking the database again.
+    pub(super) fn replay(self: &Arc<Self>) -> Arc<Self> {
+        Self::with_answers(self.runtime.clone(), self.subject.clone(), self.label.clone(), self.answers.replay())
+    }
+
+    fn with_answers(runtime: Arc<Runtime>, subject: Subject, label: Label, answers: Answers) -> Arc<Self> {
         Arc::new(Self {
             runtime,
             subject,
@@ -111,6 +122,7 @@ impl Scope {
             ephemeral: Mutex::default(),
             limited: Mutex::default(),
             compiled: OnceLock::new(),
+            answers,
         })
     }
 
@@ -143,6 +155,24 @@ impl Scope {
     /// What a statement stored under a name, for the runner.
     pub fn stored(&self, name: &str) -> Option<super::results::Stored> {
         self.results.peek(name)
+    }
+
+    /// Sends a statement of a macro. While a template is rendered again, it gets the answers of the first time.
+    pub(super) fn execute(self: &Arc<Self>, sql: &str, fetch: bool, auto_begin: bool) -> Result<QueryResult, Error> {
+        if self.answers.replays {
+            return self.answers.next(sql).ok_or_else(|| jinja::fail("the database is not asked again"));
+        }
+        let session = self.session().map_err(jinja::raise)?;
+        let result = session.execute(sql, fetch, auto_begin).map_err(super::adapter::database)?;
+        if self.compiled.get().is_none() {
+            self.answers.keep(sql, &result);
+        }
+        Ok(result)
+    }
+
+    /// Whether this render only looks where a text came from, so that nothing may be changed by it.
+    pub(super) fn is_replay(&self) -> bool {
+        self.answers.replays
     }
 
     /// `model`
@@ -247,6 +277,38 @@ impl Scope {
 
 fn missing_macro(name: &str) -> Box<Diagnostic> {
     Diagnostic::error(crate::diag::Code::MacroNotFound, format!("there is no macro `{name}`")).boxed()
+}
+
+/// What the database answered while the subject's SQL was rendered.
+#[derive(Default)]
+struct Answers {
+    kept: Mutex<VecDeque<(String, QueryResult)>>,
+    replays: bool,
+}
+
+/// Answers with more rows are not kept: finding the line of an error is not worth that much memory.
+const KEPT_ROWS: usize = 1_000;
+
+impl Answers {
+    fn keep(&self, sql: &str, result: &QueryResult) {
+        if result.table.rows.len() <= KEPT_ROWS {
+            self.lock().push_back((sql.to_owned(), result.clone()));
+        }
+    }
+
+    fn next(&self, sql: &str) -> Option<QueryResult> {
+        let mut kept = self.lock();
+        let at = kept.iter().position(|(known, _)| known == sql)?;
+        kept.remove(at).map(|(_, result)| result)
+    }
+
+    fn replay(&self) -> Self {
+        Self { kept: Mutex::new(self.lock().clone()), replays: true }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(String, QueryResult)>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Whether a node builds something in the warehouse that `this` can name.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::{Runtime, Scope, Subject, empty};
-use crate::diag::{Diagnostic, SourceFile};
+use crate::diag::Diagnostic;
 use crate::jinja::{Context, Template, Value, pyvalue};
 use crate::manifest::{Detail, GenericTest, Node, ResourceType, UniqueId, is_call};
 use crate::sql;

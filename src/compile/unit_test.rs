@@ -93,7 +93,7 @@ impl UnitScope {
 fn constant(name: &str, value: &Json) -> Value {
     let value = pyvalue::from_json(value);
     function(name, move |_, a| {
-        (a.rest(), a.keywords());
+        a.ignore_rest();
         Ok(value.clone())
     })
 }

@@ -11,10 +11,13 @@ use crate::diag::{Code, Diagnostic};
 
 type File = (PathBuf, Arc<str>);
 
+/// The writing thread and the way to it.
+type Thread = (Sender<File>, JoinHandle<Vec<Diagnostic>>);
+
 /// A thread that writes files in the order in which they are handed over; started by the first one.
 pub struct Writer {
     root: Option<PathBuf>,
-    running: Mutex<Option<(Sender<File>, JoinHandle<Vec<Diagnostic>>)>>,
+    running: Mutex<Option<Thread>>,
 }
 
 /// How many failed files are reported one by one.
@@ -48,7 +51,7 @@ impl Writer {
     }
 }
 
-fn start() -> (Sender<File>, JoinHandle<Vec<Diagnostic>>) {
+fn start() -> Thread {
     let (sender, receiver) = mpsc::channel::<File>();
     let thread = std::thread::spawn(move || {
         let mut folders = HashSet::new();

@@ -111,6 +111,12 @@ impl<'a> Args<'a> {
             .collect()
     }
 
+    /// Accepts whatever else was given: for functions of dbt that take more than what matters here.
+    pub fn ignore_rest(&mut self) {
+        self.positional = &[];
+        self.keywords = None;
+    }
+
     /// # Errors
     /// Arguments are left that the function does not have.
     pub fn finish(&mut self) -> Result<(), Error> {

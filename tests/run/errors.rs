@@ -117,3 +117,13 @@ fn secrets_of_the_profile_are_in_no_message() {
         Project::new(&[("models/a.sql", "select '{{ target.password }}{{ target.pass }}' as id, {{ nope() }}")]);
     assert!(!project.run(Verb::Run).problems().contains("secret"));
 }
+
+#[test]
+fn looking_for_the_line_asks_the_database_nothing_again() {
+    let model = "{% set t = run_query('insert into audit select 1') %}\nselect {{ 'x' if true }}, nope\n";
+    let project =
+        Project::new(&[("models/a.sql", model)]).script(|adapter| adapter.fail("nope", unknown_column("nope")));
+    let ran = project.run(Verb::Run);
+    assert!(ran.problem("a").contains("--> models/a.sql:2:"), "{}", ran.problem("a"));
+    assert_eq!(ran.sent("insert into audit").len(), 1, "{:?}", ran.statements);
+}

@@ -287,7 +287,7 @@ fn create(name: &str, args: &[Value], naming: Naming) -> Result<Value, Error> {
     }
     relation.limit = given(a.optional("limit")?).and_then(|limit| limit.as_usize()).map(|limit| limit as u64);
     // dbt takes any further field of its dataclass; packages pass these and nothing here depends on them.
-    (a.rest(), a.keywords());
+    a.ignore_rest();
     Ok(RelationObject::value(relation, naming))
 }
 
@@ -321,7 +321,7 @@ fn incorporate(mut relation: Relation, a: &mut Args) -> Result<Relation, Error> 
     if let Some(limit) = a.optional("limit")? {
         relation.limit = limit.as_usize().map(|limit| limit as u64);
     }
-    (a.rest(), a.keywords());
+    a.ignore_rest();
     Ok(relation)
 }
 

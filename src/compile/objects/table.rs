@@ -115,7 +115,7 @@ impl Object for TableObject {
             }
             "rename" => {
                 let renamed = self.rename(&a.take("column_names")?)?;
-                (a.rest(), a.keywords());
+                a.ignore_rest();
                 renamed
             }
             "limit" => {
@@ -134,11 +134,11 @@ impl Object for TableObject {
             }
             // agate prints to the console; macros use it in `log(…)` and then want the text.
             "print_table" => {
-                (a.rest(), a.keywords());
+                a.ignore_rest();
                 Value::from(text_table(&self.0))
             }
             "to_json" => {
-                (a.rest(), a.keywords());
+                a.ignore_rest();
                 Value::from(
                     serde_json::to_string(&rows_json(&self.0)).map_err(|error| bad_argument(error.to_string()))?,
                 )
