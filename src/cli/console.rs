@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::line::{self, Line};
 use super::live::Live;
-use super::settings::{Settings, Telling};
+use super::settings::{Format, Settings, Telling};
 use super::{Stream, json};
 use crate::diag::log::{Level, Log, LogEntry};
 use crate::engine::Command;
@@ -37,7 +37,7 @@ impl Console {
         live: bool,
     ) -> Arc<Self> {
         let telling = settings.console.clone();
-        let is_for_people = !telling.json && telling.level.is_some_and(|level| level <= Level::Info);
+        let is_for_people = telling.format != Format::Json && telling.level.is_some_and(|level| level <= Level::Info);
         Arc::new(Self {
             live: (live && is_for_people).then(|| Live::new(stdout.clone())),
             stdout,
@@ -57,9 +57,9 @@ impl Console {
 
     pub(super) fn line(&self, line: &Line) {
         if self.tells(line.level) {
-            let text = match self.telling.json {
-                true => self.json.line(line),
-                false => stamped(&if self.telling.colors { line.painted() } else { line.plain() }),
+            let text = match self.telling.format {
+                Format::Json => self.json.line(line),
+                format => line.stamped(format, self.telling.colors, None),
             };
             self.write(&text);
         }
@@ -88,17 +88,12 @@ impl Console {
     }
 }
 
-/// dbt's shape of a line: the time, two blanks, the text.
-fn stamped(text: &str) -> String {
-    format!("{}  {text}", chrono::Local::now().format("%H:%M:%S")).trim_end().to_owned()
-}
-
 impl EventSink for Console {
     fn event(&self, event: &Event) {
         if let Some(live) = &self.live {
             live.event(event);
         }
-        if self.telling.json {
+        if self.telling.format == Format::Json {
             for text in self.json.event(event, self.width, |level| self.tells(level)) {
                 self.write(&text);
             }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::json;
 use super::line::{self, Line};
-use super::settings::Telling;
+use super::settings::{Format, Telling};
 use crate::diag::log::{Level, Log, LogEntry};
 use crate::execute::{Event, EventSink};
 use crate::project::Secrets;
@@ -50,7 +50,7 @@ impl LogFile {
         let size = file.metadata()?.len();
         let inner = Inner { file: BufWriter::new(file), path, size, max };
         let log = Self { inner: Mutex::new(inner), telling, width, secrets, json: json::Writer::new(invocation_id) };
-        if !log.telling.json && log.telling.level.is_some() {
+        if log.telling.format != Format::Json && log.telling.level.is_some() {
             let time = chrono::Local::now().format("%H:%M:%S%.6f");
             log.write_text(&format!("\n\n{0} {time} | {1} {0}", "=".repeat(30), log.json.id()));
         }
@@ -61,14 +61,10 @@ impl LogFile {
         if !self.tells(line.level) {
             return;
         }
-        if self.telling.json {
+        if self.telling.format == Format::Json {
             return self.write_text(&self.json.line(line));
         }
-        let text = if self.telling.colors { line.painted() } else { line.plain() };
-        let time = chrono::Local::now().format("%H:%M:%S%.6f");
-        let current = std::thread::current();
-        let thread = json::thread_name(thread.or(current.name()));
-        self.write_text(&format!("{time} [{:<5}] [{thread}]: {text}", line.level.as_str()));
+        self.write_text(&line.stamped(self.telling.format, self.telling.colors, thread));
     }
 
     pub(super) fn flush(&self) {
@@ -124,7 +120,7 @@ impl EventSink for LogFile {
             Event::FreshnessFinished { result, .. } => Some(result.thread_id.as_str()),
             _ => None,
         };
-        if self.telling.json {
+        if self.telling.format == Format::Json {
             self.json.event(event, self.width, |level| self.tells(level)).iter().for_each(|text| self.write_text(text));
         } else {
             line::lines(event, self.width).iter().for_each(|line| self.line(line, thread));
@@ -147,7 +143,7 @@ mod tests {
     use crate::project::Env;
 
     fn telling() -> Telling {
-        Telling { level: Some(Level::Debug), json: false, colors: false }
+        Telling { level: Some(Level::Debug), format: Format::Debug, colors: false }
     }
 
     #[test]

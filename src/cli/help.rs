@@ -140,6 +140,23 @@ mod tests {
         }
     }
 
+    /// docs/commands.md is this text; `HEADWATER_UPDATE_DOCS=1 cargo test --lib help` writes it.
+    #[test]
+    fn the_documentation_is_the_help() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/commands.md");
+        let mut page = format!(
+            "# Commands\n\nWhat `headwater --help` and `headwater COMMAND --help` print.\n\n```text\n{}```\n",
+            help(None)
+        );
+        for spec in COMMANDS {
+            page.push_str(&format!("\n## {}\n\n```text\n{}```\n", spec.command.as_str(), of_command(spec)));
+        }
+        if std::env::var_os("HEADWATER_UPDATE_DOCS").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), page, "docs/commands.md is out of date");
+    }
+
     #[test]
     fn help_of_a_command_lists_its_own_options_first() {
         let text = help(Some(Command::Seed));

@@ -63,16 +63,11 @@ impl Writer {
         let thread = std::thread::current();
         let info = json!({
             "category": "", "code": code, "extra": {}, "invocation_id": self.id, "level": level.as_str(), "msg": msg,
-            "name": name, "pid": std::process::id(), "thread": thread_name(thread.name()),
+            "name": name, "pid": std::process::id(), "thread": line::thread_name(thread.name()),
             "ts": chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
         });
         json!({"info": info, "data": data}).to_string()
     }
-}
-
-/// Workers have names; all else is dbt's main thread.
-pub(super) fn thread_name(name: Option<&str>) -> &str {
-    name.filter(|name| name.starts_with("Thread-")).unwrap_or("MainThread")
 }
 
 fn data(event: &Event) -> Value {

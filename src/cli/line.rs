@@ -1,5 +1,6 @@
 //! What an event says, as lines for people: dbt's words, so that eyes and scripts find what they know.
 
+use super::settings::Format;
 use crate::diag::log::Level;
 use crate::execute::{Event, FreshnessResult, NodeRef, NodeResult, RunResults, Status};
 use crate::manifest::ResourceType;
@@ -41,6 +42,18 @@ impl Line {
         }
     }
 
+    /// As it is written to a console or file. `thread` is the worker that it tells of.
+    pub(super) fn stamped(&self, format: Format, colors: bool, thread: Option<&str>) -> String {
+        let text = if colors { self.painted() } else { self.plain() };
+        let now = chrono::Local::now();
+        if format == Format::Debug {
+            let current = std::thread::current();
+            let thread = thread_name(thread.or(current.name()));
+            return format!("{} [{:<5}] [{thread}]: {text}", now.format("%H:%M:%S%.6f"), self.level.as_str());
+        }
+        format!("{}  {text}", now.format("%H:%M:%S")).trim_end().to_owned()
+    }
+
     pub(super) fn painted(&self) -> String {
         match &self.status {
             Some((status, Paint::Plain)) => format!("{} [{status}]", self.text),
@@ -59,6 +72,11 @@ impl Paint {
             Self::Red => "\x1b[31m",
         }
     }
+}
+
+/// Workers have names; all else is dbt's main thread.
+pub(super) fn thread_name(name: Option<&str>) -> &str {
+    name.filter(|name| name.starts_with("Thread-")).unwrap_or("MainThread")
 }
 
 /// How a result is told: at which level, in which words and colour.

@@ -6,7 +6,7 @@ use super::Stream;
 use super::console::Console;
 use super::file::LogFile;
 use super::line::{Line, Tally};
-use super::settings::Settings;
+use super::settings::{Format, Settings};
 use crate::diag::log::Level;
 use crate::diag::render::{self, Style};
 use crate::diag::{Diagnostic, Severity};
@@ -70,7 +70,7 @@ impl Report<'_> {
         if told.is_empty() {
             return;
         }
-        if self.settings.console.json {
+        if self.settings.console.format == Format::Json {
             told.into_iter().for_each(|problem| self.console.event(&Event::Diagnostic(problem.into())));
             return;
         }

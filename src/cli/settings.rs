@@ -20,8 +20,18 @@ use crate::yaml;
 pub(super) struct Telling {
     /// None: nothing.
     pub level: Option<Level>,
-    pub json: bool,
+    pub format: Format,
     pub colors: bool,
+}
+
+/// The shape of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// The time and the text.
+    Text,
+    /// With level and thread.
+    Debug,
+    Json,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -237,7 +247,7 @@ fn console(values: &Values<'_>, command: Command, env: &Env, is_terminal: bool) 
     };
     Telling {
         level,
-        json: values.text(&LOG_FORMAT).as_deref() == Some("json"),
+        format: format(values, &LOG_FORMAT, Format::Text),
         colors: values.set_switch(&USE_COLORS).unwrap_or(is_terminal && !no_color),
     }
 }
@@ -249,8 +259,17 @@ fn log_file(values: &Values<'_>, console: &Telling) -> Telling {
     let follows_colors = values.is_set(&USE_COLORS) && !values.is_set(&USE_COLORS_FILE);
     Telling {
         level: values.text(level_flag).map_or(Some(Level::Debug), |text| level(&text)),
-        json: values.text(format_flag).as_deref() == Some("json"),
+        format: format(values, format_flag, Format::Debug),
         colors: if follows_colors { console.colors } else { values.switch(&USE_COLORS_FILE) },
+    }
+}
+
+fn format(values: &Values<'_>, flag: &'static super::flag::Flag, default: Format) -> Format {
+    match values.text(flag).as_deref() {
+        Some("text") => Format::Text,
+        Some("debug") => Format::Debug,
+        Some("json") => Format::Json,
+        _ => default,
     }
 }
 
@@ -362,7 +381,7 @@ mod tests {
     #[test]
     fn the_log_file_follows_the_console_unless_told_otherwise() {
         let settings = ok(&["run", "--log-level", "warn", "--log-format", "json"], &[], "log-path: mylogs");
-        assert_eq!((settings.file.level, settings.file.json), (Some(Level::Warn), true));
+        assert_eq!((settings.file.level, settings.file.format), (Some(Level::Warn), Format::Json));
         assert!(settings.log_dir.unwrap().ends_with("mylogs"));
         let settings = ok(&["run", "--log-level", "warn", "--log-level-file", "none"], &[], "");
         assert_eq!((settings.console.level, settings.file.level), (Some(Level::Warn), None));

@@ -49,7 +49,7 @@ flags! {
         .short('m').aliases(&["model"]);
     EXCLUDE = Flag::new("exclude", Kind::Words("CRITERION"), SELECTS, "what to leave out, written like --select");
     SELECTOR = Flag::new("selector", Kind::Value("NAME"), SELECTS, "a selection defined in selectors.yml");
-    INDIRECT_SELECTION = Flag::new("indirect-selection", Kind::Choice(&["eager", "cautious", "buildable", "empty"]), On::ALL, "when tests join that are not selected themselves: any parent selected, all selected, all buildable, never")
+    INDIRECT_SELECTION = Flag::new("indirect-selection", Kind::Choice(&["eager", "cautious", "buildable", "empty"]), On::ALL, "when a test joins that is not selected itself: `eager` any parent is selected, `cautious` all are, `buildable` all are selected or above, `empty` never")
         .env("INDIRECT_SELECTION").in_project().default("eager");
     RESOURCE_TYPES = Flag::new("resource-type", Kind::Choices(TYPES), TYPED, "only members of these types")
         .aliases(&["resource-types"]).env("RESOURCE_TYPES");
