@@ -118,13 +118,17 @@ impl Failure {
 }
 
 fn with_trace(mut diagnostic: Diagnostic, trace: &[Call<'_>]) -> Diagnostic {
-    if let Some(outermost) = trace.last()
+    // What the host calls itself has no place in a file.
+    let in_a_file = |span: &Span| !span.file.path.is_empty();
+    diagnostic.primary = diagnostic.primary.filter(|label| in_a_file(&label.span));
+    if let Some(outermost) = trace.last().filter(|call| in_a_file(&call.from))
         && diagnostic.places.len() < 2
     {
         diagnostic = diagnostic.place(outermost.from.clone(), "called from here");
     }
     for call in trace.iter().filter(|call| call.name != "caller").take(MAX_TRACE) {
-        diagnostic = diagnostic.note(format!("in macro `{}`, called at {}", call.name, call.from.location()));
+        let place = if in_a_file(&call.from) { format!(", called at {}", call.from.location()) } else { String::new() };
+        diagnostic = diagnostic.note(format!("in macro `{}`{place}", call.name));
     }
     if let Some(more) = trace.len().checked_sub(MAX_TRACE).filter(|more| *more > 0) {
         diagnostic = diagnostic.note(format!("and {more} more calls around it"));

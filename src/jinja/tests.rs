@@ -406,6 +406,21 @@ fn context_of(state: &State<'_, '_>) -> Result<Arc<Context>, Error> {
 }
 
 #[test]
+fn calls_of_the_host_have_no_place_of_their_own() {
+    let bench = bench("{% macro m(a) %}{{ a.b.c }}{% endmacro %}");
+    let context = Arc::new(bench.context(Mode::Execute));
+    let callable = bench.library.value("p", "m").unwrap();
+    let failure = |args: &[Value]| bench.engine.call(&callable, args, &context).unwrap_err().diagnostic();
+    let inside = failure(&[pyvalue::dict([])]);
+    assert_eq!((inside.message.as_str(), inside.places.len()), ("`a.b` is undefined", 0));
+    assert_eq!(place(&inside), "macros/m.sql:1:20 a.b.c");
+    assert_eq!(inside.notes, ["in macro `p.m`"]);
+    let refused = failure(&[Value::from(1), Value::from(2)]);
+    assert_eq!(refused.message, "macro 'p.m' takes not more than 1 argument(s)");
+    assert!(refused.primary.is_none());
+}
+
+#[test]
 fn recursion_ends() {
     let bench = bench("{% macro f() %}{{ f() }}{% endmacro %}");
     let found = bench.failure("{{ f() }}");
