@@ -91,6 +91,11 @@ impl Pool {
         told
     }
 
+    /// Takes statements again after [`Pool::cancel_all`], once those that ran have ended.
+    pub fn resume(&self) {
+        self.cancelled.store(false, Ordering::SeqCst);
+    }
+
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::SeqCst)
     }

@@ -1,7 +1,9 @@
 //! What went wrong with a node, and the way from a database's message back to the model's own line.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use regex::Regex;
 
 use super::empty::original_offset;
 use super::sql::{Compiled, Cte};
@@ -155,10 +157,13 @@ fn phrase(error: &DbError) -> String {
     }
 }
 
-/// `'x'` becomes `` `x` `` where quotes come in pairs.
+/// `'x'` becomes `` `x` ``; the apostrophe of `doesn't` stays.
 fn in_backticks(message: &str) -> String {
-    let pairs = message.matches('\'').count();
-    if pairs.is_multiple_of(2) && !message.contains('`') { message.replace('\'', "`") } else { message.to_owned() }
+    static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\B'([^'\n`]+)'\B").ok());
+    match &*QUOTED {
+        Some(quoted) => quoted.replace_all(message, "`$1`").into_owned(),
+        None => message.to_owned(),
+    }
 }
 
 /// The text at which a MySQL parser stopped.
@@ -336,4 +341,25 @@ fn listed(names: &[&str], near: Option<&str>) -> String {
         text.push_str(&format!(" and {rest} more"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_words_get_our_style() {
+        let said = |message: &str| phrase(&DbError::new(DbErrorKind::Other, message));
+        assert_eq!(said("Table 'a.b' doesn't exist"), "table `a.b` doesn't exist");
+        assert_eq!(said("Duplicate entry '1' for key 'PRIMARY'."), "duplicate entry `1` for key `PRIMARY`");
+        assert_eq!(said("FUNCTION f does not exist"), "FUNCTION f does not exist");
+    }
+
+    #[test]
+    fn syntax_errors_say_where_and_not_to_read_the_manual() {
+        let message = "You have an error in your SQL syntax; check the manual that corresponds to your MariaDB server \
+                       version for the right syntax to use near 'form x\nwhere' at line 3";
+        let error = DbError { code: 1064, ..DbError::new(DbErrorKind::Syntax, message) };
+        assert_eq!(phrase(&error), "syntax error near `form x` (1064)");
+    }
 }

@@ -210,6 +210,7 @@ impl Scope {
                 .base(self.runtime.nouns().base())
                 .set(SCOPE, Value::from_object(Handle(self.clone())))
                 .set("context", Value::from_object(ContextObject(weak.clone())))
+                .set("thread_id", self.thread())
                 .set("this", self.this())
                 .set("model", self.model());
             if let Some(node) = self.subject.node() {

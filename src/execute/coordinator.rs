@@ -23,6 +23,9 @@ pub trait Runner: Send + Sync {
 
     /// Ends the steps that run, because their results are of no use any more.
     fn stop(&self);
+
+    /// Allows work again after [`Runner::stop`]: on-run-end hooks follow.
+    fn resume(&self);
 }
 
 /// The steps and the rules that stop them.
@@ -74,6 +77,9 @@ pub fn run(
         Err(error) => state.stopped = Some(format!("no threads could be started: {error}")),
     }
     state.skip_rest();
+    if state.stopped.as_deref() == Some(FAIL_FAST) && !cancel.is_cancelled() {
+        runner.resume();
+    }
     state.results
 }
 
@@ -152,6 +158,11 @@ impl State<'_> {
 
     /// Takes note of a result and opens what waited for it.
     fn finish(&mut self, at: usize, index: usize, mut result: NodeResult) {
+        let ended_early = result.diagnostic.as_ref().is_some_and(|diagnostic| diagnostic.code == Code::Cancelled);
+        if ended_early && self.stopped.as_deref() == Some(FAIL_FAST) {
+            // We stopped it ourselves: it did not fail.
+            result = NodeResult::skipped(result.node, self.stopped.clone());
+        }
         let blocks = self.blocks_others(at, &result);
         if blocks && let Some(diagnostic) = &mut result.diagnostic {
             let skipped = self.downstream(at);

@@ -76,6 +76,10 @@ impl Runner for Worker {
         // A statement that could not be stopped ends by itself.
         let _ = self.runtime.pool.cancel_all();
     }
+
+    fn resume(&self) {
+        self.runtime.pool.resume();
+    }
 }
 
 impl Worker {

@@ -165,11 +165,16 @@ fn a_deadlock_is_tried_again_unless_hooks_would_run_twice() {
 
 #[test]
 fn fail_fast_leaves_the_rest_undone() {
-    let mut project = Project::new(&[("models/a.sql", "select broken"), ("models/b.sql", "select 1 as id")])
-        .script(|adapter| adapter.fail("broken", database_error(DbErrorKind::Other, 1, "no", None)));
+    let mut project = Project::new(&[
+        ("dbt_project.yml", "name: shop\nprofile: shop\non-run-end: [the end]\n"),
+        ("models/a.sql", "select broken"),
+        ("models/b.sql", "select 1 as id"),
+    ])
+    .script(|adapter| adapter.fail("broken", database_error(DbErrorKind::Other, 1, "no", None)));
     project.fail_fast = true;
     let ran = project.run(Verb::Run);
     assert_eq!([ran.status("a"), ran.status("b")], [Status::Error, Status::Skipped]);
+    assert_eq!(ran.sent("the end").len(), 1, "on-run-end hooks still run");
     assert_eq!(ran.node("b").message.as_deref(), Some("Skipping due to fail_fast"));
 }
 

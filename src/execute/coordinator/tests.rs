@@ -38,6 +38,8 @@ impl Runner for Scripted {
     }
 
     fn stop(&self) {}
+
+    fn resume(&self) {}
 }
 
 /// `(name, names of blockers)`, in the order of the plan.
