@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::parse::{find_word, first_line};
-use super::{Access, Config, Detail, Manifest, Node, ResourceType, UniqueId};
+use super::{Access, Detail, Manifest, Node, ResourceType, UniqueId};
 use crate::diag::{Code, Diagnostic, Span, suggest};
 
 /// Values that a config key may have.
@@ -17,6 +17,8 @@ const CHOICES: &[(&str, &[&str])] = &[
     ("severity", &["warn", "error"]),
     ("on_error", &["skip_children", "continue"]),
 ];
+
+const CONSTRAINTS: &[&str] = &["check", "not_null", "unique", "primary_key", "foreign_key", "custom"];
 
 /// The kinds of values that config keys take.
 const KINDS: &[(&str, Kind)] = &[
@@ -95,15 +97,11 @@ pub fn config(node: &Node, diags: &mut Vec<Diagnostic>) {
     match node.resource_type {
         ResourceType::Snapshot => check.snapshot(),
         ResourceType::Model => check.model(),
-        ResourceType::Test if !["test"].contains(&materialized(&node.config)) => {
+        ResourceType::Test if node.config.materialized() != "test" => {
             check.report("materialized", "of a test must be `test`", "");
         }
         _ => {}
     }
-}
-
-fn materialized(config: &Config) -> &str {
-    config.materialized()
 }
 
 struct Check<'a> {
@@ -156,7 +154,7 @@ impl Check<'_> {
         if self.is_set("hard_deletes") && self.is_set("invalidate_hard_deletes") {
             self.report("invalidate_hard_deletes", "is the old form of `hard_deletes`: only one can be given", "");
         }
-        if materialized(&self.node.config) != "snapshot" {
+        if self.node.config.materialized() != "snapshot" {
             self.report("materialized", "of a snapshot must be `snapshot`", "");
         }
     }
@@ -167,6 +165,15 @@ impl Check<'_> {
             self.contract();
         }
         let Detail::Model(model) = &self.node.detail else { return };
+        let all = model.constraints.iter().chain(self.node.columns.values().flat_map(|column| &column.constraints));
+        let unknown = |constraint: &&Value| {
+            !constraint.get("type").and_then(Value::as_str).is_some_and(|kind| CONSTRAINTS.contains(&kind))
+        };
+        if let Some(constraint) = all.clone().find(unknown) {
+            let found = constraint.get("type").and_then(Value::as_str).unwrap_or("nothing");
+            let problem = format!("have a `type` of {}; found `{found}`", CONSTRAINTS.join(", "));
+            self.report("constraints", &problem, "");
+        }
         let key = |constraint: &Value| constraint.get("type").and_then(Value::as_str) == Some("primary_key");
         let keyed = self.node.columns.values().filter(|column| column.constraints.iter().any(key)).count();
         if keyed > 1 || keyed == 1 && model.constraints.iter().any(key) {
@@ -188,7 +195,7 @@ impl Check<'_> {
     fn contract(&mut self) {
         let config = &self.node.config;
         let changes = config.on_schema_change();
-        if materialized(config) == "incremental" && !matches!(changes, "append_new_columns" | "fail") {
+        if config.materialized() == "incremental" && !matches!(changes, "append_new_columns" | "fail") {
             let problem = "of an incremental model with a contract must be `append_new_columns` or `fail`";
             self.report("on_schema_change", problem, "");
         }

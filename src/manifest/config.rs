@@ -14,6 +14,7 @@ struct Defaults {
     snapshot: Map<String, Value>,
     test: Map<String, Value>,
     source: Map<String, Value>,
+    unit_test: Map<String, Value>,
     plain: Map<String, Value>,
 }
 
@@ -56,8 +57,9 @@ impl Defaults {
             })),
             source: object(json!({
                 "enabled": true, "event_time": null, "freshness": null, "loaded_at_field": null,
-                "loaded_at_query": null, "meta": {}, "tags": [],
+                "loaded_at_query": null, "meta": {}, "tags": [], "static_analysis": null,
             })),
+            unit_test: object(json!({"tags": [], "meta": {}, "enabled": true, "static_analysis": null})),
             plain: object(json!({"enabled": true, "tags": [], "meta": {}})),
             node,
         }
@@ -85,6 +87,7 @@ pub fn defaults(resource: ResourceType) -> &'static Map<String, Value> {
         ResourceType::Snapshot => &DEFAULTS.snapshot,
         ResourceType::Test => &DEFAULTS.test,
         ResourceType::Source => &DEFAULTS.source,
+        ResourceType::UnitTest => &DEFAULTS.unit_test,
         ResourceType::Analysis | ResourceType::Operation | ResourceType::SqlOperation => &DEFAULTS.node,
         _ => &DEFAULTS.plain,
     }

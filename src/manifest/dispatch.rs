@@ -30,6 +30,10 @@ impl Dispatcher {
         }
     }
 
+    pub fn library(&self) -> &Arc<Library> {
+        &self.library
+    }
+
     /// The adapter's type.
     pub fn kind(&self) -> &str {
         &self.prefixes[0]

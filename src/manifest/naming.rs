@@ -38,10 +38,13 @@ impl Part {
     }
 }
 
+/// A naming macro, and the macros that it sees.
+type Override = (Value, Arc<Namespace>);
+
 /// How names are made in a project.
 pub struct Naming {
     /// Macros that are not the embedded ones; where none is listed, the rule is computed here.
-    overrides: HashMap<(Part, Option<Arc<str>>), (Value, Arc<Namespace>)>,
+    overrides: HashMap<(Part, Option<Arc<str>>), Override>,
     base: Arc<HashMap<&'static str, Value>>,
     target_database: Option<String>,
     target_schema: String,

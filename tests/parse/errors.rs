@@ -83,12 +83,14 @@ fn wrong_values_are_errors() {
     let errors = TestProject::new()
         .file("models/a.sql", "{{ config(materialized='incremental', on_schema_change='sync') }} select 1")
         .file("snapshots/s.sql", "{% snapshot s %}{{ config(strategy='check') }} select 1{% endsnapshot %}")
+        .file("snapshots/p.yml", "snapshots: [{name: p, relation: orders}]")
         .file("models/u.yml", "unit_tests: [{name: t, model: nope, given: [], expect: {rows: []}}]")
         .errors();
     assert!(errors.contains("config `on_schema_change` of model `a` must be one of"), "{errors}");
     assert!(errors.contains("snapshot `s` has no `unique_key`"), "{errors}");
     assert!(errors.contains("snapshot `s` has no `check_cols`"), "{errors}");
     assert!(errors.contains("unit test `t` tests model `nope`"), "{errors}");
+    assert!(errors.contains("snapshot `p` has the relation `orders`"), "{errors}");
 }
 
 #[test]

@@ -133,3 +133,15 @@ fn a_test_of_something_missing_is_switched_off_with_a_warning() {
     assert!(manifest.disabled.keys().any(|id| id.contains("relationships_orders_id")));
     assert!(project.warnings().contains("warning[ref-not-found]"), "{}", project.warnings());
 }
+
+#[test]
+fn unknown_arguments_are_named_with_the_nearest() {
+    let errors = shop()
+        .file(
+            "models/s.yml",
+            "models: [{name: orders, columns: [{name: id, tests: [{accepted_values: {vales: [1]}}]}]}]",
+        )
+        .errors();
+    assert!(errors.contains("test `accepted_values` takes no argument `vales`"), "{errors}");
+    assert!(errors.contains("did you mean `values`?"), "{errors}");
+}

@@ -1,5 +1,8 @@
 //! Parsing small projects: what the manifest holds, and what the errors say.
 
+// In tests, a panic is how a failure is told.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod artifacts;
 mod configs;
 mod errors;

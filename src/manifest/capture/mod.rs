@@ -30,6 +30,8 @@ pub struct Seen {
     pub sources: Vec<(String, String)>,
     /// All `config(...)` calls, merged.
     pub config: Map<String, serde_json::Value>,
+    /// The same as it was given, the last one of each key.
+    pub written: Map<String, serde_json::Value>,
 }
 
 impl Recorder {
@@ -126,7 +128,10 @@ impl ConfigCall {
                 values.insert(key, pyvalue::to_json(&value)?);
             }
         }
-        self.recorder.with(|seen| merge::merge(&mut seen.config, &values));
+        self.recorder.with(|seen| {
+            merge::merge(&mut seen.config, &values);
+            merge::replace(&mut seen.written, &values);
+        });
         Ok(Value::from(""))
     }
 }

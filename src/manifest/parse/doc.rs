@@ -26,7 +26,7 @@ impl Docs {
             .iter()
             .flat_map(|package| package.files.docs.iter().map(move |file| (&package.name, file)))
             .collect();
-        let found: Vec<Result<Vec<(Doc, Span)>, Box<Diagnostic>>> = files
+        let found: Vec<crate::diag::Result<Vec<(Doc, Span)>>> = files
             .par_iter()
             .map(|(package, file)| {
                 let blocks = blocks(&file.source)?;

@@ -215,7 +215,7 @@ fn operation(package: &Package, event: &str, index: usize, hook: &Hook) -> Draft
         path: format!("hooks/{name}.sql"),
         original_file_path: "./dbt_project.yml".to_owned(),
         fqn: vec![package.name.to_string(), "hooks".to_owned(), name.clone()],
-        checksum: sha256(&hook.sql),
+        checksum: sha256(package.config.file.text.trim()),
         body: 0..hook.sql.len(),
         source,
         detail: Detail::Operation { index },

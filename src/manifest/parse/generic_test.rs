@@ -1,18 +1,16 @@
 //! Generic tests: `not_null`, `relationships`, those of packages and of the project itself.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::call::{Call, parse_call};
 use super::properties::{Place, TestEntry};
-use super::{Setup, doc, fqn_of, node};
+use super::{Setup, doc, fqn_of, node, test_name};
 use crate::adapter::push_quoted;
 use crate::diag::{Code, Diagnostic, SourceFile, Span, suggest};
-use crate::jinja::{Context, Library, MacroDef, Template, pyvalue};
+use crate::jinja::{Context, MacroDef, Template, pyvalue};
 use crate::manifest::capture::{Recorder, node_context};
-use crate::manifest::dispatch::Dispatcher;
 use crate::manifest::{
     Checksum, Config, Detail, GenericTest, Node, RefCall, ResourceType, UniqueId, checks, hash, merge, tree,
     version_text,
@@ -75,62 +73,6 @@ const CONFIG_KEYS: &[&str] = &[
     "alias",
 ];
 
-/// Test macros whose bodies show that rendering them while parsing would record nothing.
-pub struct InertTests {
-    by_id: HashMap<Arc<str>, bool>,
-}
-
-impl InertTests {
-    pub fn new(library: &Library, dispatcher: &Dispatcher) -> Self {
-        let mut by_id = HashMap::new();
-        for definition in library.iter().filter(|definition| definition.name.starts_with("test_")) {
-            inert(definition, library, dispatcher, &mut by_id);
-        }
-        Self { by_id }
-    }
-
-    fn has(&self, definition: &MacroDef) -> bool {
-        self.by_id.get(&definition.unique_id).copied().unwrap_or(false)
-    }
-}
-
-/// Neither the macro nor one that it calls mentions what parsing records.
-fn inert(
-    definition: &Arc<MacroDef>,
-    library: &Library,
-    dispatcher: &Dispatcher,
-    known: &mut HashMap<Arc<str>, bool>,
-) -> bool {
-    if let Some(known) = known.get(&definition.unique_id) {
-        return *known;
-    }
-    // Recursive macros: an inner call of the same macro decides nothing.
-    known.insert(definition.unique_id.clone(), true);
-    let text = &definition.file.text[definition.block.body.clone()];
-    let dynamic = text.contains("dispatch") && !definition.calls.iter().any(|call| call.dispatch);
-    let records = ["config", "ref", "source", "builtins", "graph"].iter().any(|word| records(text, word));
-    let outcome = !dynamic
-        && !records
-        && definition.calls.iter().all(|call| {
-            super::macros::called(call, &definition.package, dispatcher, library)
-                .is_none_or(|called| inert(called, library, dispatcher, known))
-        });
-    known.insert(definition.unique_id.clone(), outcome);
-    outcome
-}
-
-/// The text holds the word as a whole identifier, other than to read from `config`.
-fn records(text: &str, word: &str) -> bool {
-    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    let reads = |after: &str| {
-        word == "config" && [".get(", ".require(", ".meta_get("].iter().any(|method| after.starts_with(method))
-    };
-    text.match_indices(word).any(|(at, _)| {
-        let after = &text[at + word.len()..];
-        !part(text[..at].chars().next_back()) && !part(after.chars().next()) && !reads(after)
-    })
-}
-
 /// Builds the node of one test entry.
 ///
 /// # Errors
@@ -171,6 +113,7 @@ impl Builder<'_> {
     fn build(&mut self, entry: &TestEntry) -> Option<Node> {
         let mut parts = self.parts(entry)?;
         let definition = self.definition(&parts)?;
+        self.check_arguments(&parts, &definition)?;
         let (short, full) = match parts.custom_name.take() {
             Some(name) => (name.clone(), name),
             None => self.synthetic_names(&parts),
@@ -387,6 +330,33 @@ impl Builder<'_> {
         None
     }
 
+    /// Arguments that the macro does not take, unless it takes any.
+    fn check_arguments(&mut self, parts: &Parts, definition: &MacroDef) -> Option<()> {
+        let params = &definition.params;
+        let unknown = parts.kwargs.keys().find(|name| !params.contains(name));
+        let Some(unknown) = unknown.filter(|_| !definition.file.text[definition.block.body.clone()].contains("kwargs"))
+        else {
+            return Some(());
+        };
+        let takes = params.iter().filter(|name| !matches!(name.as_str(), "model" | "column_name"));
+        let label =
+            suggest::nearest(unknown, takes.clone()).map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+        let diagnostic = if unknown == "column_name" {
+            let message = format!("test `{}` is not one of a column", parts.name);
+            Diagnostic::error(Code::InvalidValue, message)
+                .at(first_line(self.span), "declare it on the table, not on the column")
+        } else {
+            let message = format!("test `{}` takes no argument `{unknown}`", parts.name);
+            Diagnostic::error(Code::InvalidValue, message).at(first_line(self.span), label)
+        };
+        let names: Vec<String> = takes.map(|name| format!("`{name}`")).collect();
+        self.diags.push(match names.is_empty() {
+            true => diagnostic,
+            false => diagnostic.note(format!("it takes {}", names.join(", "))),
+        });
+        None
+    }
+
     // ---- names
 
     fn target_name(&self) -> String {
@@ -406,7 +376,7 @@ impl Builder<'_> {
         if let Some(namespace) = &parts.namespace {
             test = format!("{namespace}_{test}");
         }
-        synthesize(&test, &self.target_name(), &parts.kwargs)
+        test_name::synthesize(&test, &self.target_name(), &parts.kwargs)
     }
 
     fn node(&self, parts: &Parts, short: &str, full: String) -> Node {
@@ -414,13 +384,12 @@ impl Builder<'_> {
         let place = self.target.place;
         let package = place.package.clone();
         let metadata = json!({"kwargs": parts.kwargs, "name": parts.name, "namespace": parts.namespace});
-        let digest = hash::md5(&format!("{full}{}", hash::py_repr(&hashable(&metadata))));
         let within = place.original_file_path.split_once('/').map_or(&*place.original_file_path, |(_, rest)| rest);
         let mut fqn = fqn_of(&package, within);
         fqn.push(full.clone());
         let values = setup.trees.own(&package, ResourceType::Test, &fqn);
         Node {
-            unique_id: format!("test.{package}.{full}.{}", &digest[digest.len() - 10..]).into(),
+            unique_id: format!("test.{package}.{full}.{}", test_name::digest(&full, &metadata)).into(),
             resource_type: ResourceType::Test,
             path: format!("{short}.sql"),
             original_file_path: place.original_file_path.to_string(),
@@ -666,81 +635,9 @@ fn raw_code(parts: &Parts) -> String {
     text
 }
 
-/// Names of a test from its arguments: what identifies them, without what a file name cannot hold.
-fn synthesize(test: &str, target: &str, kwargs: &Map<String, Value>) -> (String, String) {
-    let mut names: Vec<&String> = kwargs.keys().filter(|name| *name != "model").collect();
-    names.sort();
-    let mut flat = Vec::new();
-    for name in names {
-        match &kwargs[name] {
-            Value::Object(map) => flat.extend(map.values().map(clean)),
-            Value::Array(items) => flat.extend(items.iter().map(clean)),
-            other => flat.push(clean(other)),
-        }
-    }
-    let identifier = format!("{test}_{target}");
-    let full = format!("{identifier}_{}", flat.join("__"));
-    // 64 characters is what the strictest database takes as a name.
-    let short = if full.chars().count() >= 64 {
-        format!("{}_{}", identifier.chars().take(30).collect::<String>(), hash::md5(&full))
-    } else {
-        full.clone()
-    };
-    (short, full)
-}
-
-/// Runs of other characters become one `_`.
-fn clean(value: &Value) -> String {
-    let mut text = String::new();
-    let mut gap = false;
-    for c in hash::py_str(value).chars() {
-        if c.is_ascii_alphanumeric() || c == '_' {
-            text.push(c);
-            gap = false;
-        } else if !gap {
-            text.push('_');
-            gap = true;
-        }
-    }
-    text
-}
-
-/// The metadata as dbt hashes it: keys sorted, every value a text.
-fn hashable(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort();
-            Value::Object(keys.into_iter().map(|key| (key.clone(), hashable(&map[key]))).collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(hashable).collect()),
-        other => Value::String(hash::py_str(other)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn kwargs(value: Value) -> Map<String, Value> {
-        value.as_object().cloned().unwrap_or_default()
-    }
-
-    #[test]
-    fn names_are_built_from_sorted_arguments() {
-        let args = kwargs(json!({"to": "ref('dim_customers')", "field": "key", "column_name": "k", "model": "x"}));
-        let (short, full) = synthesize("relationships", "fct_orders", &args);
-        assert_eq!(full, "relationships_fct_orders_k__key__ref_dim_customers_");
-        assert_eq!(short, full);
-    }
-
-    #[test]
-    fn long_names_are_cut_and_hashed() {
-        let args = kwargs(json!({"column_name": "order_status", "values": ["placed", "paid", "shipped", "completed"]}));
-        let (short, full) = synthesize("accepted_values", "fct_orders", &args);
-        assert_eq!(full, "accepted_values_fct_orders_order_status__placed__paid__shipped__completed");
-        assert_eq!(short, format!("accepted_values_fct_orders_{}", hash::md5(&full)));
-    }
 
     #[test]
     fn only_plain_arguments_skip_rendering() {

@@ -7,11 +7,13 @@ mod draft;
 mod exposure;
 mod generic_test;
 mod group;
+mod inert;
 mod macros;
 mod node;
 mod patches;
 mod properties;
 mod source;
+mod test_name;
 mod unit_test;
 
 pub use generic_test::is_call;
@@ -23,8 +25,9 @@ use indexmap::IndexMap;
 use rayon::prelude::*;
 
 use self::doc::{Describer, Docs};
-use self::generic_test::{InertTests, Target, TargetKind, TestColumn};
+use self::generic_test::{Target, TargetKind, TestColumn};
 use self::group::GroupEntry;
+use self::inert::InertTests;
 use self::macros::MacroFiles;
 use self::node::TemplateCache;
 pub use self::node::{find_word, first_line};
@@ -142,7 +145,7 @@ pub fn parse(
         return Err(diags);
     }
     let dispatcher = Arc::new(Dispatcher::new(project, adapter, library.clone()));
-    let setup = setup(project, adapter, engine, log, &library, &dispatcher, &docs, &mut diags);
+    let setup = setup(project, adapter, engine, log, &dispatcher, &docs, &mut diags);
     let mut properties = read_properties(&setup, &mut diags);
     let macros =
         macro_files.nodes(&dispatcher, &library, std::mem::take(&mut properties.macros), setup.now, &mut diags);
@@ -177,17 +180,16 @@ fn selectors(project: &Project) -> serde_json::Map<String, serde_json::Value> {
     list.iter().filter_map(|selector| Some((selector.get("name")?.as_str()?.to_owned(), selector.to_json()))).collect()
 }
 
-#[allow(clippy::too_many_arguments)]
 fn setup<'a>(
     project: &'a Project,
     adapter: &dyn Adapter,
     engine: &'a Engine,
     log: &Arc<dyn Log>,
-    library: &Arc<Library>,
     dispatcher: &Arc<Dispatcher>,
     docs: &Arc<Docs>,
     diags: &mut Vec<Diagnostic>,
 ) -> Setup<'a> {
+    let library = dispatcher.library();
     let dialect = Dialect::new(project, adapter);
     let stub = capture::adapter(dispatcher.clone(), dialect.unnamed());
     let api = capture::api(dialect.unnamed());
@@ -469,10 +471,10 @@ fn node_tests<'a>(patch: &'a NodePatch, named: &[&'a Node], work: &mut Vec<TestW
             tags: Vec::new(),
         })
     };
-    if patch.versions.is_empty() {
-        if let Some(node) = find(None) {
-            push_tests(&target(None, node), patch.columns.iter(), &patch.tests, work);
-        }
+    if patch.versions.is_empty()
+        && let Some(node) = find(None)
+    {
+        push_tests(&target(None, node), patch.columns.iter(), &patch.tests, work);
     }
     for version in &patch.versions {
         if let Some(node) = find(Some(&version.v)) {

@@ -88,7 +88,7 @@ impl Builder<'_> {
         merge::merge(&mut own.config.values, &seen.config);
         setup.trees.root_over(&package, kind, &own.fqn, &mut own.config.values);
         merge::finish(kind, &mut own.config.values);
-        own.unrendered_config = unrendered(outer, &unrendered_patch, &seen.config);
+        own.unrendered_config = unrendered(outer, &unrendered_patch, &seen.written);
         self.render_hooks(own, &recorder, &context);
         drop(context);
         self.describe(own);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::call::parse_call;
 use super::doc::Describer;
 use super::exposure::{ExposureEntry, read_exposure};
 use super::group::{GroupEntry, read_group};
@@ -288,6 +289,12 @@ impl Reader<'_> {
         self.render(&mut entry);
         let read = self.fields(entry, kind.as_str(), |fields| NodeFields::read(kind, fields))?;
         let place = self.place(&read.name.1);
+        if let Some((text, range)) = read.relation.as_ref().filter(|(text, _)| parse_call(text).is_none()) {
+            let message = format!("snapshot `{}` has the relation `{text}`", read.name.0);
+            let span = self.span(range);
+            let label = "write `ref('…')` or `source('…', '…')`";
+            self.diags.push(Diagnostic::error(Code::InvalidValue, message).at(span, label));
+        }
         let (description, doc_blocks) = self.describe(read.description);
         let mut config = self.config(kind, read.config);
         self.add_legacy(&read.name.0, &mut config, read.legacy);

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Setup;
 use super::properties::{ColumnPatch, Place, Reader, TestEntry, required_name, take_tests, texts_of};
@@ -326,7 +326,7 @@ impl Outer {
         let package = &self.place.package;
         let mut fqn = super::fqn_of(package, &self.place.path);
         fqn.extend([self.name.clone(), table.name.clone()]);
-        let config = self.config(setup, &table, &fqn);
+        let (config, unrendered_config) = self.config(setup, &table, &fqn);
         let mut quoting = Map::new();
         for key in ["database", "schema", "identifier", "column"] {
             let value = table.level.quoting.get(key).or_else(|| self.level.quoting.get(key));
@@ -357,7 +357,7 @@ impl Outer {
             source_description: self.level.description.clone(),
             doc_blocks: table.level.doc_blocks,
             source_meta: self.level.meta.clone(),
-            unrendered_config: self.unrendered(&table.level.unrendered_config),
+            unrendered_config,
             unrendered_database: self.unrendered_database.clone(),
             unrendered_schema: self.unrendered_schema.clone(),
             columns: columns(&table.columns),
@@ -376,13 +376,8 @@ impl Outer {
         BuiltSource { place: table.place, source, columns: table.columns, tests: table.tests }
     }
 
-    fn unrendered(&self, table: &Map<String, Value>) -> Map<String, Value> {
-        let mut values = self.level.unrendered_config.clone();
-        merge::replace(&mut values, table);
-        values
-    }
-
-    fn config(&self, setup: &Setup<'_>, table: &TableEntry, fqn: &[String]) -> Config {
+    /// The merged config, and what was said of it as it was written.
+    fn config(&self, setup: &Setup<'_>, table: &TableEntry, fqn: &[String]) -> (Config, Map<String, Value>) {
         let package = &self.place.package;
         let mut values = setup.trees.own(package, ResourceType::Source, fqn);
         let (outer, inner) = (&self.level, &table.level);
@@ -395,7 +390,7 @@ impl Outer {
                 said.insert("freshness".into(), Value::Null);
             }
             Given::Set(freshness) => {
-                said.insert("freshness".into(), serde_json::json!(freshness.finish()));
+                said.insert("freshness".into(), json!(freshness.finish()));
             }
         }
         let field = match (&inner.loaded_at_field, &outer.loaded_at_field) {
@@ -422,9 +417,16 @@ impl Outer {
         if !tags.is_empty() {
             said.insert("tags".into(), tags.into_iter().cloned().collect::<Vec<_>>().into());
         }
+        let mut unrendered = values.clone();
         merge::merge(&mut values, &said);
+        // dbt always shows these.
+        let shown = json!({"loaded_at_field": null, "loaded_at_query": null, "meta": {}, "tags": []});
+        unrendered.extend(shown.as_object().cloned().unwrap_or_default());
+        for level in [&said, &outer.unrendered_config, &inner.unrendered_config] {
+            merge::replace(&mut unrendered, level);
+        }
         setup.trees.root_over(package, ResourceType::Source, fqn, &mut values);
-        Config { resource: ResourceType::Source, values }
+        (Config { resource: ResourceType::Source, values }, unrendered)
     }
 }
 
