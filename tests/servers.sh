@@ -9,7 +9,7 @@
 # libraries; the server then runs on the loader and libraries that were unpacked with it.
 #
 # Everything lives in ${HEADWATER_CACHE:-~/.cache/headwater}/servers. root has no password and the servers listen on
-# loopback only: nothing in them is worth keeping.
+# loopback only: nothing in them is worth keeping. HEADWATER_SERVER_FLAGS adds flags to the server's own.
 set -euo pipefail
 
 action="${1:-}"
@@ -41,7 +41,8 @@ free_port() {
 options() {
   printf '%s\n' --no-defaults --user="$(id -un)" --datadir="$data" --socket="$socket" --port="$1" \
     --bind-address=127.0.0.1 --pid-file="$pidfile" --skip-log-bin --performance-schema=OFF \
-    --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --innodb-buffer-pool-size=256M
+    --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --innodb-buffer-pool-size=256M \
+    ${HEADWATER_SERVER_FLAGS:-}
 }
 
 # --- MariaDB
