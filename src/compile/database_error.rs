@@ -32,7 +32,7 @@ impl Failure {
     pub fn into_diagnostic(self, scope: &Arc<Scope>) -> Box<Diagnostic> {
         let mut diagnostic = match &self.database {
             Some(error) if error.kind != DbErrorKind::Cancelled => Box::new(explain(scope, error, &self.diagnostic)),
-            _ => self.diagnostic,
+            _ => at_the_users_file(scope, self.diagnostic),
         };
         if diagnostic.node.is_none() {
             diagnostic.node = scope.subject.unique_id().map(ToString::to_string);
@@ -65,6 +65,23 @@ impl From<DbError> for Failure {
     }
 }
 
+/// An error that one of our own macros raised is about what the user wrote: that comes first, the macro is a note.
+fn at_the_users_file(scope: &Scope, mut diagnostic: Box<Diagnostic>) -> Box<Diagnostic> {
+    let ours = diagnostic.primary.take_if(|place| is_embedded(&place.span));
+    if let Some(place) = ours {
+        diagnostic.notes.insert(0, format!("raised at {}", place.span.location()));
+        if let Some(span) = whole(scope) {
+            return diagnostic.at(span, "").boxed();
+        }
+    }
+    diagnostic
+}
+
+/// Whether a place is in a macro that comes with us: their files are called `<dbt>/…`.
+fn is_embedded(span: &Span) -> bool {
+    span.file.path.starts_with('<')
+}
+
 /// `fallback` is what the render said: it knows the place of the call that sent the statement.
 fn explain(scope: &Arc<Scope>, error: &DbError, fallback: &Diagnostic) -> Diagnostic {
     let product = scope.runtime.adapter().capabilities().product;
@@ -81,7 +98,7 @@ fn explain(scope: &Arc<Scope>, error: &DbError, fallback: &Diagnostic) -> Diagno
         }
         None => {
             // A place inside of our own macros tells the user nothing.
-            let place = fallback.primary.clone().filter(|place| !place.span.file.path.starts_with('<'));
+            let place = fallback.primary.clone().filter(|place| !is_embedded(&place.span));
             diagnostic.primary = place;
             if diagnostic.primary.is_none()
                 && let Some(span) = whole(scope)

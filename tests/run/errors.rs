@@ -127,3 +127,11 @@ fn looking_for_the_line_asks_the_database_nothing_again() {
     assert!(ran.problem("a").contains("--> models/a.sql:2:"), "{}", ran.problem("a"));
     assert_eq!(ran.sent("insert into audit").len(), 1, "{:?}", ran.statements);
 }
+
+#[test]
+fn what_a_built_in_macro_complains_of_is_shown_in_the_users_file() {
+    let project = Project::new(&[("models/a.sql", "\n{{ config(materialized='materialized_view') }}select 1 as id")]);
+    let problem = project.run(Verb::Run).problem("a");
+    assert!(problem.contains("--> models/a.sql:2:1"), "{problem}");
+    assert!(problem.contains("note: raised at <dbt"), "{problem}");
+}
