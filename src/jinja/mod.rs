@@ -45,6 +45,6 @@ pub use library::{Library, Namespace};
 pub use macros::{MacroDef, compile_macros};
 pub use minijinja::value;
 pub use minijinja::{Error, ErrorKind, State, Value};
-pub use modules::{Modules, datetime};
+pub use modules::Modules;
 pub use scan::{Block, BlockKind, blocks};
 pub use template::Template;

@@ -147,7 +147,7 @@ fn macros_raise_errors_in_their_own_words() {
     let error = |template: &str| render(&project, Mode::Execute, shared(NullLog), template).unwrap_err().diagnostic();
     let raised = error("x\n{{ exceptions.raise_compiler_error('No such thing.') }}");
     assert_eq!(raised.message, "No such thing.");
-    assert_eq!(raised.primary.unwrap().span.location(), "models/staging/stg_events.sql:2:14");
+    assert_eq!(raised.primary.unwrap().span.location(), "models/staging/stg_events.sql:2:4");
     assert_eq!(
         error("{{ exceptions.missing_config({'name': 'm'}, 'unique_key') }}").message,
         "model `m` needs the config `unique_key`"
