@@ -52,10 +52,21 @@
   {{ raise_unsupported_strategy('microbatch') }}
 {% endmacro %}
 
+{# Said before anything is built: a first run needs no strategy, and would pass. #}
+{% macro validate_incremental_strategy(strategy) %}
+  {%- set built_in = ['append', 'delete+insert', 'merge', 'insert_overwrite', 'microbatch'] -%}
+  {%- if strategy in built_in and strategy not in adapter.dispatch('supported_incremental_strategies', 'dbt')() -%}
+    {{ raise_unsupported_strategy(strategy) }}
+  {%- endif -%}
+{% endmacro %}
+
 {% macro raise_unsupported_strategy(strategy) %}
-  {%- do exceptions.raise_compiler_error('`incremental_strategy: ' ~ strategy ~ '` is not supported yet by the adapter `' ~ adapter.type() ~ '`: use ' ~ adapter.dispatch('supported_incremental_strategies', 'dbt')()) -%}
+  {%- set supported = adapter.dispatch('supported_incremental_strategies', 'dbt')() -%}
+  {%- do exceptions.raise_compiler_error(
+    '`incremental_strategy: ' ~ strategy ~ '` is not supported yet by the adapter `' ~ adapter.type()
+    ~ '`: use `' ~ supported | join('` or `') ~ '`') -%}
 {% endmacro %}
 
 {% macro default__supported_incremental_strategies() %}
-  {{ return('`append`, `delete+insert` or `merge`') }}
+  {{ return(['append', 'delete+insert', 'merge']) }}
 {% endmacro %}

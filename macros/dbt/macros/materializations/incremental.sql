@@ -5,7 +5,9 @@
   {%- set target_relation = this.incorporate(type='table') -%}
   {%- set full_refresh_mode = should_full_refresh() or (existing_relation is not none and not existing_relation.is_table) -%}
   {%- set on_schema_change = incremental_validate_on_schema_change(config.get('on_schema_change'), default='ignore') -%}
-  {%- set strategy_sql = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy') or 'default') -%}
+  {%- set strategy = config.get('incremental_strategy') or 'default' -%}
+  {%- do validate_incremental_strategy(strategy) -%}
+  {%- set strategy_sql = adapter.get_incremental_strategy_macro(context, strategy) -%}
   {%- set grant_config = config.get('grants') -%}
   {%- set to_drop = none -%}
 

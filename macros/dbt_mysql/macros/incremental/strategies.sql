@@ -3,5 +3,5 @@
 {% endmacro %}
 
 {% macro mysql__supported_incremental_strategies() %}
-  {{ return('`append` or `delete+insert`') }}
+  {{ return(['append', 'delete+insert']) }}
 {% endmacro %}
