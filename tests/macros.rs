@@ -1,6 +1,8 @@
 //! The embedded macro packages: every file compiles, and package `dbt` has the macros that projects override and packages
 //! call, with dbt's parameters.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
