@@ -56,7 +56,7 @@ def floor_jobs(manifest):
                     models[unique_id].append(f"alter table {name} add index {found[1]} ({columns})")
         elif node["resource_type"] == "test":
             tests[unique_id] = [f"select count(*) from ({sql}) as t"]
-    parents = {unique_id: set(node["depends_on"]["nodes"]) for unique_id, node in nodes.items() if "depends_on" in node}
+    parents = {unique_id: set(node.get("depends_on", {}).get("nodes", [])) for unique_id, node in nodes.items()}
     for unique_id, node in nodes.items():
         if node["config"].get("materialized") == "ephemeral":
             for waits in parents.values():
