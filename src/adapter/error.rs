@@ -43,6 +43,8 @@ pub struct DbError {
     pub identifier: Option<String>,
     /// The statement that failed.
     pub sql: Option<String>,
+    /// What the macro called it (`main`), where it has a name.
+    pub statement: Option<String>,
     pub elapsed: Option<Duration>,
     /// What to do about it, where the adapter knows.
     pub help: Option<String>,
@@ -58,6 +60,7 @@ impl DbError {
             line: None,
             identifier: None,
             sql: None,
+            statement: None,
             elapsed: None,
             help: None,
         }

@@ -194,7 +194,8 @@ fn statement(scope: &Arc<Scope>, method: &str, a: &mut Args<'_>) -> Result<Value
             let auto_begin = a.truth("auto_begin", false)?;
             let fetch = a.truth("fetch", method == "run_sql_for_tests")?;
             let limit = given(a.optional("limit")?).and_then(|limit| limit.as_usize());
-            let mut result = scope.execute(&sql, fetch, auto_begin)?;
+            let name = a.optional_string("statement")?;
+            let mut result = scope.execute(&sql, fetch, auto_begin, name)?;
             if let Some(limit) = limit {
                 result.table.rows.truncate(limit);
             }

@@ -159,7 +159,7 @@ fn missing(from: Vec<Column>, to: &[Column]) -> Vec<Column> {
 
 /// What a query without rows would give.
 fn query_columns(scope: &Arc<Scope>, sql: &str) -> Result<Vec<Column>, Error> {
-    let result = scope.execute(sql, true, false)?;
+    let result = scope.execute(sql, true, false, None)?;
     let adapter = scope.runtime.adapter();
     let quote = scope.runtime.naming.quote_char;
     let columns = result.table.columns.iter().map(|column| {

@@ -94,7 +94,7 @@ fn explain(scope: &Arc<Scope>, error: &DbError, fallback: &Diagnostic) -> Diagno
             if let Some(span) = model_span(scope, compiled, &range) {
                 diagnostic = diagnostic.at(span, "");
             }
-            diagnostic = compiled_place(scope, compiled, &range, diagnostic);
+            diagnostic = compiled_place(scope, compiled, &range, error, diagnostic);
         }
         None => {
             // A place inside of our own macros tells the user nothing.
@@ -159,7 +159,12 @@ fn shortened(sql: &str) -> String {
 fn phrase(error: &DbError) -> String {
     let mut text = match near_text(error) {
         Some(near) => format!("syntax error near `{}`", near.lines().next().unwrap_or_default().trim()),
-        None => in_backticks(error.message.trim().trim_end_matches('.')),
+        None => {
+            let message = error.message.trim().trim_end_matches('.');
+            let clause =
+                CLAUSES.iter().find_map(|(said, meant)| Some(format!("{}{meant}", message.strip_suffix(said)?)));
+            in_backticks(clause.as_deref().unwrap_or(message))
+        }
     };
     if let Some(first) = text.chars().next()
         && text.chars().nth(1).is_some_and(char::is_lowercase)
@@ -173,6 +178,22 @@ fn phrase(error: &DbError) -> String {
         (code, state) => format!("{text} ({code}, {state})"),
     }
 }
+
+/// Where MySQL and MariaDB say that a name stands, in words for people.
+const CLAUSES: &[(&str, &str)] = &[
+    ("in 'field list'", "in the select list"),
+    ("in 'SELECT'", "in the select list"),
+    ("in 'WHERE'", "in the where clause"),
+    ("in 'where clause'", "in the where clause"),
+    ("in 'ON'", "in the on clause"),
+    ("in 'on clause'", "in the on clause"),
+    ("in 'group statement'", "in the group by clause"),
+    ("in 'GROUP BY'", "in the group by clause"),
+    ("in 'order clause'", "in the order by clause"),
+    ("in 'ORDER BY'", "in the order by clause"),
+    ("in 'having clause'", "in the having clause"),
+    ("in 'HAVING'", "in the having clause"),
+];
 
 /// `'x'` becomes `` `x` ``; the apostrophe of `doesn't` stays.
 fn in_backticks(message: &str) -> String {
@@ -279,7 +300,13 @@ fn in_cte<'a>(compiled: &'a Compiled, range: &Range<usize>) -> Option<(&'a Cte, 
 }
 
 /// The same place in what was sent.
-fn compiled_place(scope: &Scope, compiled: &Compiled, range: &Range<usize>, diagnostic: Diagnostic) -> Diagnostic {
+fn compiled_place(
+    scope: &Scope,
+    compiled: &Compiled,
+    range: &Range<usize>,
+    error: &DbError,
+    diagnostic: Diagnostic,
+) -> Diagnostic {
     let path = scope.runtime.shown_path(compiled).unwrap_or_else(|| "compiled SQL".to_owned());
     let file = SourceFile::new(path, &*compiled.sql);
     let span = Span::new(&file, range.clone());
@@ -288,7 +315,18 @@ fn compiled_place(scope: &Scope, compiled: &Compiled, range: &Range<usize>, diag
             .at(span, "in the compiled SQL")
             .note("this text comes from a macro or a value, so it has no line in the model's own file");
     }
-    diagnostic.place(span, "in the compiled SQL")
+    diagnostic.reference(span, what_was_sent(compiled, range.start, error))
+}
+
+/// `line 14 of what was sent, statement `main``: the compiled SQL is a part of the statement that failed.
+fn what_was_sent(compiled: &Compiled, offset: usize, error: &DbError) -> String {
+    let own = compiled.sql.trim();
+    let before = error.sql.as_deref().and_then(|sent| Some(sent[..sent.find(own)?].matches('\n').count()));
+    let Some(before) = before.filter(|_| !own.is_empty()) else { return "in the compiled SQL".to_owned() };
+    let leading = compiled.sql.len() - compiled.sql.trim_start().len();
+    let within = compiled.sql.get(leading..offset).map_or(0, |text| text.matches('\n').count());
+    let statement = error.statement.as_ref().map(|name| format!(", statement `{name}`")).unwrap_or_default();
+    format!("line {} of what was sent{statement}", before + within + 1)
 }
 
 /// What may have been meant.

@@ -12,7 +12,7 @@ use super::sql::Compiled;
 use super::unit_test::UnitScope;
 use super::{Runtime, lazy, query_comment};
 use crate::adapter::session::{Label, Session};
-use crate::adapter::{QueryResult, Relation};
+use crate::adapter::{DbError, QueryResult, Relation};
 use crate::diag::Diagnostic;
 use crate::jinja::value::{Object, ObjectRepr};
 use crate::jinja::{self, Args, Context, Error, ErrorKind, Mode, State, Value, pyvalue};
@@ -157,13 +157,22 @@ impl Scope {
         self.results.peek(name)
     }
 
-    /// Sends a statement of a macro. While a template is rendered again, it gets the answers of the first time.
-    pub(super) fn execute(self: &Arc<Self>, sql: &str, fetch: bool, auto_begin: bool) -> Result<QueryResult, Error> {
+    /// Sends a statement of a macro, which may have a name (`main`) for messages. While a template is rendered again, it
+    /// gets the answers of the first time.
+    pub(super) fn execute(
+        self: &Arc<Self>,
+        sql: &str,
+        fetch: bool,
+        auto_begin: bool,
+        name: Option<String>,
+    ) -> Result<QueryResult, Error> {
         if self.answers.replays {
             return self.answers.next(sql).ok_or_else(|| jinja::fail("the database is not asked again"));
         }
         let session = self.session().map_err(jinja::raise)?;
-        let result = session.execute(sql, fetch, auto_begin).map_err(super::adapter::database)?;
+        let result = session
+            .execute(sql, fetch, auto_begin)
+            .map_err(|error| super::adapter::database(DbError { statement: name, ..error }))?;
         if self.compiled.get().is_none() {
             self.answers.keep(sql, &result);
         }

@@ -28,7 +28,7 @@ fn an_unknown_column_is_shown_in_the_models_own_line() {
     assert_eq!([ran.status("fct_orders"), ran.status("mart")], [Status::Error, Status::Skipped]);
     let problem = ran.problem("fct_orders");
     let expected = [
-        "error[database]: Fake refused model `fct_orders`: unknown column `o.amout` in `field list` (1054, 42S22)",
+        "error[database]: Fake refused model `fct_orders`: unknown column `o.amout` in the select list (1054, 42S22)",
         "--> models/fct_orders.sql:5:5",
         " 5 |     o.amout as total",
         "^^^^^^^",

@@ -8,7 +8,7 @@
     {%- if name == 'main' -%}
       {%- do write(compiled_code) -%}
     {%- endif -%}
-    {%- set response, table = adapter.execute(compiled_code, auto_begin=auto_begin, fetch=fetch_result) -%}
+    {%- set response, table = adapter.execute(compiled_code, auto_begin=auto_begin, fetch=fetch_result, statement=name) -%}
     {%- if name is not none -%}
       {%- do store_result(name, response=response, agate_table=table) -%}
     {%- endif -%}
