@@ -10,7 +10,7 @@ use super::Compiled;
 use crate::jinja::value::{Enumerator, Object, ObjectRepr};
 use crate::jinja::{Error, State, Value, pyvalue};
 use crate::manifest::json::{CompiledNode, NodeEntry};
-use crate::manifest::{Manifest, Node, UnitTest};
+use crate::manifest::{Manifest, Node, Resource, UnitTest};
 
 /// A dict that is made when something asks for it. A few keys answer without.
 pub struct Lazy {
@@ -83,11 +83,6 @@ pub fn dict(thing: &impl Serialize) -> Value {
     pyvalue::from_json(&serde_json::to_value(thing).unwrap_or(Json::Null))
 }
 
-/// A node without what compiling adds to it.
-pub fn node(node: &Arc<Node>) -> Value {
-    compiled_node(node, None)
-}
-
 /// `model` of a node.
 pub fn compiled_node(node: &Arc<Node>, compiled: Option<&Arc<Compiled>>) -> Value {
     let mut quick = vec![
@@ -128,6 +123,28 @@ pub fn unit_test(test: &Arc<UnitTest>) -> Value {
     Lazy::value(quick, move || dict(test.as_ref()))
 }
 
+/// Anything that a run gives a result for: `result.node` in on-run-end hooks.
+pub fn resource(resource: Resource<'_>) -> Value {
+    match resource {
+        Resource::Node(node) => compiled_node(node, None),
+        Resource::UnitTest(test) => unit_test(test),
+        Resource::Source(source) => {
+            let source = source.clone();
+            let quick = vec![
+                ("name", Value::from(source.name.as_str())),
+                ("unique_id", Value::from(&*source.unique_id)),
+                ("package_name", Value::from(&*source.package)),
+                ("resource_type", Value::from("source")),
+            ];
+            Lazy::value(quick, move || dict(source.as_ref()))
+        }
+        Resource::Exposure(exposure) => {
+            let exposure = exposure.clone();
+            Lazy::value(Vec::new(), move || dict(exposure.as_ref()))
+        }
+    }
+}
+
 /// `graph`: everything by `unique_id`. Its entries are lazy too.
 pub fn graph(manifest: &Arc<Manifest>) -> Value {
     let manifest = manifest.clone();
@@ -135,7 +152,7 @@ pub fn graph(manifest: &Arc<Manifest>) -> Value {
 }
 
 fn graph_dict(manifest: &Manifest) -> Value {
-    let nodes = manifest.nodes.iter().map(|(id, thing)| (Value::from(&**id), node(thing)));
+    let nodes = manifest.nodes.iter().map(|(id, thing)| (Value::from(&**id), compiled_node(thing, None)));
     let nodes = pyvalue::dict(nodes);
     let groups = group(manifest.groups.iter().map(|(id, thing)| (&**id, entry(thing))));
     let sources = group(manifest.sources.iter().map(|(id, thing)| (&**id, entry(thing))));

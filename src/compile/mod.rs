@@ -24,7 +24,7 @@ mod unit_test;
 mod writer;
 
 pub use database_error::Failure;
-pub use lazy::node as node_value;
+pub use lazy::resource as resource_value;
 pub use objects::relation::Naming;
 pub use objects::table::{TableObject, cell_value, text_table};
 pub use runtime::{Options, Parts, Runtime};

@@ -8,8 +8,10 @@ use std::time::Instant;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde_json::{Value as Json, json};
 
-use super::result::{FreshnessResult, FreshnessResults, NodeRef, Status, Timing};
-use super::{Event, run::Job};
+use super::Event;
+use super::hooks::{self, When};
+use super::result::{FreshnessResult, FreshnessResults, NodeRef, NodeResult, Status, Timing};
+use super::run::{Job, counts};
 use crate::compile::objects::relation::RelationObject;
 use crate::compile::results::response_json;
 use crate::compile::{Failure, Runtime, Scope, Subject};
@@ -26,20 +28,61 @@ pub fn freshness(job: &Job) -> FreshnessResults {
     });
     let target = job.runtime.project.profile.target_name.clone();
     job.events.event(&Event::Concurrency { threads: job.settings.threads, target });
-    let (results, mut diagnostics) = ask_all(job);
+    let (results, mut diagnostics, hooks) = with_hooks(job);
     job.cancel.detach();
     diagnostics.extend(job.runtime.finish_files());
+    let elapsed = clock.elapsed().as_secs_f64();
+    job.events.event(&Event::RunFinished { counts: counts(job, hooks), seconds: elapsed });
     let cancelled = job.cancel.is_cancelled();
     let failed = results.iter().any(|result| result.status.is_failure());
     FreshnessResults {
         success: !failed && !cancelled && !diagnostics.iter().any(Diagnostic::is_error),
         results,
-        elapsed: clock.elapsed().as_secs_f64(),
+        elapsed,
         generated_at: Utc::now(),
         invocation_id: job.runtime.project.invocation.id.clone(),
         cancelled,
         diagnostics,
     }
+}
+
+/// The sources between the project's on-run-start and on-run-end hooks, which the behaviour flag
+/// `source_freshness_run_project_hooks: false` turns off. Also: how many hooks ran.
+fn with_hooks(job: &Job) -> (Vec<Arc<FreshnessResult>>, Vec<Diagnostic>, usize) {
+    let flag = job.runtime.project.flags.get("SOURCE_FRESHNESS_RUN_PROJECT_HOOKS");
+    if flag.and_then(Json::as_bool) == Some(false) {
+        let (results, diagnostics) = ask_all(job);
+        return (results, diagnostics, 0);
+    }
+    let start = hooks::run(job, When::Start, &[]);
+    if !start.failed.is_empty() {
+        return (Vec::new(), problems(&start.failed), start.ran);
+    }
+    let (results, mut diagnostics) = ask_all(job);
+    let mut ran = start.ran;
+    if !job.cancel.is_cancelled() {
+        let seen: Vec<Arc<NodeResult>> = results.iter().map(|result| Arc::new(for_hooks(result))).collect();
+        let end = hooks::run(job, When::End, &seen);
+        diagnostics.extend(problems(&end.failed));
+        ran += end.ran;
+    }
+    (results, diagnostics, ran)
+}
+
+/// A freshness result as on-run-end hooks see it in `results`.
+fn for_hooks(result: &FreshnessResult) -> NodeResult {
+    NodeResult {
+        status: result.status,
+        timing: result.timing.clone(),
+        thread_id: result.thread_id.clone(),
+        execution_time: result.execution_time,
+        adapter_response: result.adapter_response.clone(),
+        ..NodeResult::skipped(result.node.clone(), result.error.clone())
+    }
+}
+
+fn problems(failed: &[Arc<NodeResult>]) -> Vec<Diagnostic> {
+    failed.iter().filter_map(|result| result.diagnostic.as_deref().cloned()).collect()
 }
 
 fn ask_all(job: &Job) -> (Vec<Arc<FreshnessResult>>, Vec<Diagnostic>) {

@@ -130,7 +130,7 @@ impl End {
             built.map(|node| (node.database.as_deref(), node.schema.as_str())).collect();
         let schemas: BTreeSet<&str> = pairs.iter().map(|(_, schema)| *schema).collect();
         let entry = |result: &Arc<NodeResult>| {
-            let node = manifest.node(&result.unique_id).map_or(Value::from(()), crate::compile::node_value);
+            let node = manifest.get(&result.unique_id).map_or(Value::from(()), crate::compile::resource_value);
             Value::from_object(ResultObject { result: result.clone(), node })
         };
         let pair = |(database, schema): (Option<&str>, &str)| {

@@ -52,7 +52,7 @@ pub fn run(job: &Job) -> RunResults {
     let mut diagnostics = outcome.diagnostics;
     diagnostics.extend(job.runtime.finish_files());
     let elapsed = clock.elapsed().as_secs_f64();
-    job.events.event(&Event::RunFinished { counts: counts(&job.plan, outcome.hooks), seconds: elapsed });
+    job.events.event(&Event::RunFinished { counts: counts(job, outcome.hooks), seconds: elapsed });
     let cancelled = job.cancel.is_cancelled();
     let failed =
         outcome.results.iter().any(|result| result.status.is_failure()) || diagnostics.iter().any(Diagnostic::is_error);
@@ -128,21 +128,24 @@ fn skip_all(job: &Job, runner: &dyn Runner, outcome: &mut Outcome) {
 }
 
 /// `2 table models, 1 seed`: what ran, in dbt's order of words.
-fn counts(plan: &Plan, hooks: usize) -> Vec<(String, usize)> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for step in &plan.steps {
+pub(super) fn counts(job: &Job, hooks: usize) -> Vec<(String, usize)> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for step in &job.plan.steps {
         let word = match step.resource_type {
-            ResourceType::Test => "data test",
-            ResourceType::UnitTest => "unit test",
-            other => other.as_str(),
+            ResourceType::Test => "data test".to_owned(),
+            ResourceType::UnitTest => "unit test".to_owned(),
+            ResourceType::Model => match job.runtime.manifest.node(&step.unique_id) {
+                Some(model) => format!("{} model", model.config.materialized()),
+                None => "model".to_owned(),
+            },
+            other => other.as_str().to_owned(),
         };
         *counts.entry(word).or_default() += 1;
     }
-    let mut counts: Vec<(String, usize)> = counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect();
     if hooks > 0 {
-        counts.push(("project hook".to_owned(), hooks));
+        counts.insert("project hook".to_owned(), hooks);
     }
-    counts
+    counts.into_iter().collect()
 }
 
 /// What became of a worker that panicked: a bug of ours, told as one.

@@ -241,6 +241,23 @@ fn freshness_compares_the_newest_row_with_the_servers_clock() {
 }
 
 #[test]
+fn freshness_runs_the_projects_hooks_unless_a_flag_says_no() {
+    let yaml = "sources:\n  - name: pos\n    tables:\n      - name: orders\n        loaded_at_field: updated_at\n        freshness: {warn_after: {count: 1, period: hour}}\n";
+    let settings = "name: shop\nprofile: shop\non-run-start: set @start = 1\non-run-end: \"set @end = '{{ results[0].node.name }} {{ results[0].status }}'\"\n";
+    let columns = [("max_loaded_at", ColumnType::Datetime), ("snapshotted_at", ColumnType::Datetime)];
+    let row = vec![Cell::Datetime("2025-01-01 10:00:00".to_owned()); 2];
+    let hooks = |settings: &str| {
+        let project = Project::new(&[("models/sources.yml", yaml), ("dbt_project.yml", settings)])
+            .script(|adapter| adapter.rows("max_loaded_at", &columns, vec![row.clone()]));
+        assert!(execute::freshness(&project.job(Verb::Freshness, &[])).success);
+        project.statements().into_iter().filter(|sql| sql.starts_with("set")).collect::<Vec<_>>()
+    };
+    assert_eq!(hooks(settings), ["set @start = 1", "set @end = 'orders pass'"]);
+    let without = format!("{settings}flags: {{source_freshness_run_project_hooks: false}}\n");
+    assert_eq!(hooks(&without), Vec::<String>::new());
+}
+
+#[test]
 fn an_operation_runs_one_macro_with_its_arguments() {
     let project = Project::new(&[(
         "macros/grant.sql",
