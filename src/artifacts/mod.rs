@@ -1,9 +1,12 @@
 //! Floor 9. The files in `target/` that other tools read: manifest.json (v12), run_results.json (v6), sources.json (v3).
 //!
+//! [`read`] reads those of earlier invocations, for `--state` and `retry`.
+//!
 //! They are written straight from the values they show, and appear whole or not at all: a reader never sees half a file.
 
 mod file;
 mod manifest;
+mod read;
 mod results;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -11,6 +14,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Map;
 
 pub use manifest::write_manifest;
+pub use read::{EarlierResult, EarlierRun, read_manifest, read_run_results, read_sources};
 pub use results::{write_run_results, write_sources};
 
 use crate::project::{DBT_VERSION, Project};

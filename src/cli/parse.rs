@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(problem("build --quiet=yes").0, "`--quiet` takes no value");
         assert_eq!(
             problem("build --defer").0,
-            "dbt's option `--defer` is not supported: artifacts of earlier runs are not read yet"
+            "dbt's option `--defer` is not supported: refs always mean the relations of the own target"
         );
         assert!(problem("docs generate").0.starts_with("dbt's command `docs` is not supported"));
         assert_eq!(problem("").0, "no command is given");

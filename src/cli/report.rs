@@ -90,7 +90,10 @@ fn level(severity: Severity) -> Level {
 
 /// Commands whose result is summed up at the end.
 fn is_build(command: Command) -> bool {
-    matches!(command, Command::Build | Command::Run | Command::Test | Command::Seed | Command::Snapshot)
+    matches!(
+        command,
+        Command::Build | Command::Run | Command::Test | Command::Seed | Command::Snapshot | Command::Retry
+    )
 }
 
 /// Those of the command, then those of its nodes.

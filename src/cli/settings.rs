@@ -155,6 +155,7 @@ fn options(values: &Values<'_>, given: &Given, command: Command, colors: bool) -
             .unwrap_or_default(),
         resource_types: if by_models { vec![ResourceType::Model] } else { resource_types },
         exclude_resource_types: types(values, &EXCLUDE_RESOURCE_TYPES, command),
+        state: values.path(&STATE),
         full_refresh: values.set_switch(&FULL_REFRESH),
         store_failures: values.set_switch(&STORE_FAILURES),
         fail_fast: values.switch(&FAIL_FAST),
@@ -374,7 +375,7 @@ mod tests {
         assert_eq!(problems.len(), 1);
         assert_eq!(
             problems[0].message,
-            "dbt's environment variable `DBT_DEFER` is not supported: artifacts of earlier runs are not read yet"
+            "dbt's environment variable `DBT_DEFER` is not supported: refs always mean the relations of the own target"
         );
     }
 

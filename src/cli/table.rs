@@ -3,7 +3,7 @@
 use super::flag::{Flag, Kind, On, Refused};
 use crate::engine::Command;
 use crate::engine::Command::{
-    Build, Clean, Compile, Debug, Deps, List, Run, RunOperation, Seed, Show, Snapshot, SourceFreshness, Test,
+    Build, Clean, Compile, Debug, Deps, List, Retry, Run, RunOperation, Seed, Show, Snapshot, SourceFreshness, Test,
 };
 
 /// Declares the flags, and the list of them.
@@ -17,9 +17,21 @@ macro_rules! flags {
 /// Takes `--select` and `--exclude`.
 const SELECTS: On = On::of(&[Build, Run, Test, Seed, Snapshot, Compile, Show, List, SourceFreshness]);
 /// Opens connections.
-const CONNECTS: On =
-    On::of(&[Build, Run, Test, Seed, Snapshot, Compile, Show, SourceFreshness, RunOperation, Command::Parse, Debug]);
-const REFRESHES: On = On::of(&[Build, Run, Seed, Compile, Show]);
+const CONNECTS: On = On::of(&[
+    Build,
+    Run,
+    Test,
+    Seed,
+    Snapshot,
+    Compile,
+    Show,
+    SourceFreshness,
+    RunOperation,
+    Retry,
+    Command::Parse,
+    Debug,
+]);
+const REFRESHES: On = On::of(&[Build, Run, Seed, Compile, Show, Retry]);
 const TYPED: On = On::of(&[Build, Test, List]);
 
 const TYPES: &[&str] = &[
@@ -55,6 +67,9 @@ flags! {
         .aliases(&["resource-types"]).env("RESOURCE_TYPES");
     EXCLUDE_RESOURCE_TYPES = Flag::new("exclude-resource-type", Kind::Choices(TYPES), TYPED, "no members of these types")
         .aliases(&["exclude-resource-types"]).env("EXCLUDE_RESOURCE_TYPES");
+
+    STATE = Flag::new("state", Kind::Value("DIR"), On::ALL, "a folder with artifacts of an earlier run, to compare with: `state:…`, `result:…`, `source_status:…`; for `retry` the run to take up")
+        .env("STATE").default("none; for `retry` the target folder");
 
     // How to run.
     FULL_REFRESH = Flag::new("full-refresh", Kind::Switch(false), REFRESHES, "rebuild incremental models and seeds from scratch")
@@ -160,17 +175,16 @@ const fn refused(long: &'static str, takes_value: bool, env: Option<&'static str
     Refused { long, takes_value, env, why }
 }
 
-const STATE: &str = "artifacts of earlier runs are not read yet";
+const DEFER: &str = "refs always mean the relations of the own target";
 const SAMPLE: &str = "models are built from all of their input";
 
 /// Flags of dbt that would change what a command does, and that we do not have.
 pub(super) static REFUSED: &[Refused] = &[
-    refused("state", true, Some("STATE"), STATE),
-    refused("defer", false, Some("DEFER"), STATE),
-    refused("no-defer", false, None, STATE),
-    refused("defer-state", true, Some("DEFER_STATE"), STATE),
-    refused("favor-state", false, Some("FAVOR_STATE"), STATE),
-    refused("no-favor-state", false, None, STATE),
+    refused("defer", false, Some("DEFER"), DEFER),
+    refused("no-defer", false, None, DEFER),
+    refused("defer-state", true, Some("DEFER_STATE"), DEFER),
+    refused("favor-state", false, Some("FAVOR_STATE"), DEFER),
+    refused("no-favor-state", false, None, DEFER),
     refused("empty", false, Some("EMPTY"), SAMPLE),
     refused("no-empty", false, None, SAMPLE),
     refused("sample", true, Some("SAMPLE"), SAMPLE),
@@ -195,7 +209,7 @@ pub(super) static REFUSED: &[Refused] = &[
         "maximum-seed-size-mib",
         true,
         Some("MAXIMUM_SEED_SIZE_MIB"),
-        "it only matters for comparing states, which is not supported yet",
+        "seeds are compared by their content, whatever their size",
     ),
     refused("snowflake-projects-otel", false, Some("SNOWFLAKE_PROJECTS_OTEL"), "it is for one vendor's platform"),
     refused(
@@ -297,6 +311,13 @@ pub(super) static COMMANDS: &[Spec] = &[
         "Calls a macro, `name` or `package.name`, with the arguments of --args.",
     ),
     spec(
+        Retry,
+        &[],
+        "",
+        "run again what failed or was skipped",
+        "Takes up the last run, or the one of --state: runs what failed or was skipped, with the same command and the same options. Only --vars, --threads and --full-refresh may be others.",
+    ),
+    spec(
         Deps,
         &[],
         "",
@@ -321,9 +342,8 @@ pub(super) static COMMANDS: &[Spec] = &[
 
 /// Commands of dbt that we do not have, with the reason.
 pub(super) static REFUSED_COMMANDS: &[(&str, &str)] = &[
-    ("clone", "artifacts of earlier runs are not read yet"),
+    ("clone", "relations are not copied from other schemas yet"),
     ("docs", "there is no documentation site yet"),
     ("init", "write dbt_project.yml and profiles.yml by hand for now"),
-    ("retry", "artifacts of earlier runs are not read yet; select what failed with --select"),
     ("rpc", "dbt itself has removed it"),
 ];

@@ -20,6 +20,7 @@ macro_rules! codes {
 // Sorted by name.
 codes! {
     AmbiguousRelation = "ambiguous-relation",
+    BreakingChange = "breaking-change",
     Cancelled = "cancelled",
     CommandLine = "command-line",
     Connection = "connection",

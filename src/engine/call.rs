@@ -1,8 +1,9 @@
 //! One command being worked on, and the stages that several commands share.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Command, Host, Options};
+use super::{Command, Host, Options, state};
 use crate::adapter::session::Pool;
 use crate::adapter::{self, Adapter};
 use crate::artifacts;
@@ -15,7 +16,7 @@ use crate::jinja::{Engine, Library};
 use crate::manifest::{self, Manifest, ResourceType, UniqueId};
 use crate::plan::{Plan, Verb};
 use crate::project::{self, Project, Request};
-use crate::select::{self, Selected, Selection, Selectors};
+use crate::select::{self, Earlier, Selected, Selection, Selectors};
 
 /// A stage gives its value, or everything that is wrong.
 pub(super) type Stage<T> = Result<T, Vec<Diagnostic>>;
@@ -27,6 +28,8 @@ pub(super) struct Call<'a> {
     pub host: &'a Host,
     pub jinja: Arc<Engine>,
     pub warnings: Vec<Diagnostic>,
+    /// `retry`: exactly these, instead of what the options select.
+    pub only: Option<HashSet<String>>,
 }
 
 /// A parsed project.
@@ -36,6 +39,8 @@ pub(super) struct Ready {
     pub manifest: Arc<Manifest>,
     pub library: Arc<Library>,
     pub dag: Dag,
+    /// The artifacts of `--state`.
+    pub earlier: Option<Earlier>,
 }
 
 impl<'a> Call<'a> {
@@ -44,7 +49,7 @@ impl<'a> Call<'a> {
             Some(modules) => Engine::with_modules(modules.clone()),
             None => Engine::new(),
         };
-        Self { command, options, host, jinja: Arc::new(jinja), warnings: Vec::new() }
+        Self { command, options, host, jinja: Arc::new(jinja), warnings: Vec::new(), only: None }
     }
 
     pub(super) fn request(&self) -> Request {
@@ -100,13 +105,18 @@ impl<'a> Call<'a> {
         self.warn(parsed.manifest.warnings.iter().cloned())?;
         let dag = Dag::new(&parsed.manifest)?;
         self.host.events.event(&Event::Found { counts: found(&parsed.manifest) });
-        let ready = Ready { project, adapter, manifest: parsed.manifest, library: parsed.library, dag };
+        let earlier = state::read(&project, self.options)?;
+        let ready = Ready { project, adapter, manifest: parsed.manifest, library: parsed.library, dag, earlier };
         self.write_manifest(&ready, None)?;
         Ok(ready)
     }
 
     /// What the command line selects, of the types that the command works on.
     pub(super) fn select(&mut self, ready: &Ready, types: &[ResourceType]) -> Stage<Selected> {
+        if let Some(only) = &self.only {
+            let ids = (0..ready.dag.len()).map(|at| ready.dag.id(at)).filter(|id| only.contains(&***id)).cloned();
+            return Ok(Selected { ids: ids.collect(), warnings: Vec::new() });
+        }
         let mut types = types.to_vec();
         if !self.options.resource_types.is_empty() {
             types.retain(|kind| self.options.resource_types.contains(kind));
@@ -126,7 +136,8 @@ impl<'a> Call<'a> {
             Some(document) => Some(Selectors::read(&document.file, &document.root)?),
             None => None,
         };
-        let mut selected = select::resolve(&selection, &ready.manifest, &ready.dag, selectors.as_ref())?;
+        let earlier = ready.earlier.as_ref();
+        let mut selected = select::resolve(&selection, &ready.manifest, &ready.dag, selectors.as_ref(), earlier)?;
         self.warn(std::mem::take(&mut selected.warnings))?;
         Ok(selected)
     }

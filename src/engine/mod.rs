@@ -10,9 +10,11 @@ mod freshness;
 mod list;
 mod operation;
 mod options;
+mod retry;
 mod rows;
 mod run;
 mod show;
+mod state;
 mod warn;
 
 use std::path::PathBuf;
@@ -101,21 +103,26 @@ pub fn invoke(command: Command, options: &Options, host: &Host) -> Outcome {
     let clock = Instant::now();
     host.events.event(&Event::Started { command: command.as_str(), version: env!("CARGO_PKG_VERSION") });
     let mut call = Call::new(command, options, host);
-    let done = match command {
-        Command::Build | Command::Run | Command::Test | Command::Seed | Command::Snapshot => run::run(&mut call),
-        Command::Compile => compile::compile(&mut call),
-        Command::Show => show::show(&mut call),
-        Command::List => list::list(&mut call),
-        Command::Parse => call.ready().map(|ready| CommandResult::Manifest(ready.manifest).into()),
-        Command::Debug => debug::debug(&mut call),
-        Command::Deps => deps::deps(&mut call),
-        Command::SourceFreshness => freshness::freshness(&mut call),
-        Command::RunOperation => operation::operation(&mut call),
-        Command::Clean => clean::clean(&mut call),
-    };
+    let done = dispatch(&mut call);
     let outcome = outcome(done, call.warnings);
     host.events.event(&Event::Finished { success: outcome.exit_code == 0, seconds: clock.elapsed().as_secs_f64() });
     outcome
+}
+
+fn dispatch(call: &mut Call<'_>) -> Result<Done, Vec<Diagnostic>> {
+    match call.command {
+        Command::Build | Command::Run | Command::Test | Command::Seed | Command::Snapshot => run::run(call),
+        Command::Compile => compile::compile(call),
+        Command::Show => show::show(call),
+        Command::List => list::list(call),
+        Command::Parse => call.ready().map(|ready| CommandResult::Manifest(ready.manifest).into()),
+        Command::Debug => debug::debug(call),
+        Command::Deps => deps::deps(call),
+        Command::SourceFreshness => freshness::freshness(call),
+        Command::RunOperation => operation::operation(call),
+        Command::Clean => clean::clean(call),
+        Command::Retry => retry::retry(call),
+    }
 }
 
 fn outcome(done: Result<Done, Vec<Diagnostic>>, mut diagnostics: Vec<Diagnostic>) -> Outcome {

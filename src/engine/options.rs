@@ -25,10 +25,11 @@ pub enum Command {
     SourceFreshness,
     RunOperation,
     Clean,
+    Retry,
 }
 
 impl Command {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Build,
         Self::Run,
         Self::Test,
@@ -40,6 +41,7 @@ impl Command {
         Self::Parse,
         Self::SourceFreshness,
         Self::RunOperation,
+        Self::Retry,
         Self::Deps,
         Self::Debug,
         Self::Clean,
@@ -62,6 +64,7 @@ impl Command {
             Self::SourceFreshness => "source freshness",
             Self::RunOperation => "run-operation",
             Self::Clean => "clean",
+            Self::Retry => "retry",
         }
     }
 
@@ -108,6 +111,9 @@ pub struct Options {
     /// Empty: the command's own.
     pub resource_types: Vec<ResourceType>,
     pub exclude_resource_types: Vec<ResourceType>,
+
+    /// A folder with artifacts of an earlier run, from the project's root.
+    pub state: Option<PathBuf>,
 
     // How to run.
     /// None: as the model's config says.
@@ -169,6 +175,7 @@ impl Default for Options {
             indirect_selection: Indirect::Eager,
             resource_types: Vec::new(),
             exclude_resource_types: Vec::new(),
+            state: None,
             full_refresh: None,
             store_failures: None,
             fail_fast: false,
@@ -222,6 +229,7 @@ impl Options {
         put("indirect_selection", json!(self.indirect_selection.as_str()));
         put("resource_types", json!(types(&self.resource_types)));
         put("exclude_resource_types", json!(types(&self.exclude_resource_types)));
+        put("state", json!(path(&self.state)));
         put("full_refresh", json!(self.full_refresh.unwrap_or(false)));
         put("store_failures", json!(self.store_failures.unwrap_or(false)));
         put("fail_fast", json!(self.fail_fast));

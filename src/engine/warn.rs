@@ -29,6 +29,7 @@ const EVENTS: &[(&str, Option<Code>)] = &[
     ("UnusedResourceConfigPath", Some(Code::UnusedConfig)),
     ("NoNodeForYamlKey", Some(Code::PatchTargetNotFound)),
     ("MacroNotFoundForPatch", Some(Code::PatchTargetNotFound)),
+    ("UnversionedBreakingChange", Some(Code::BreakingChange)),
     ("InvalidMacroAnnotation", Some(Code::InvalidConfig)),
     ("JinjaLogWarning", Some(Code::JinjaRuntime)),
     ("LogFreshnessResult", None),

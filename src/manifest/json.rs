@@ -144,7 +144,7 @@ fn test_entries<M: SerializeMap>(map: &mut M, test: &GenericTest) -> Result<(), 
 }
 
 /// sha256 over the columns' names and types, where a contract is enforced: what `state:modified` compares.
-fn contract_checksum(node: &Node) -> Option<String> {
+pub fn contract_checksum(node: &Node) -> Option<String> {
     if !node.config.contract_enforced() {
         return None;
     }

@@ -22,6 +22,7 @@ use indexmap::IndexMap;
 
 pub use dispatch::Dispatcher;
 pub use hash::md5;
+pub use json::contract_checksum;
 pub use lookup::{Missing, Resource, version_text};
 pub use node::*;
 pub use parse::{Parsed, is_call, parse};

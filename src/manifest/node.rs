@@ -49,6 +49,13 @@ impl ResourceType {
         }
     }
 
+    /// The type that [`ResourceType::as_str`] calls so, of those that can be selected.
+    pub fn parse(text: &str) -> Option<Self> {
+        use ResourceType::{Analysis, Exposure, Model, Seed, Snapshot, Source, Test, UnitTest};
+        let all = [Model, Seed, Snapshot, Test, UnitTest, Source, Exposure, Analysis];
+        all.into_iter().find(|kind| kind.as_str() == text)
+    }
+
     /// Has a relation in the warehouse that `ref` may name.
     pub fn is_refable(self) -> bool {
         matches!(self, Self::Model | Self::Seed | Self::Snapshot)

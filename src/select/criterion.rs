@@ -162,10 +162,10 @@ mod tests {
         let unknown = Criterion::parse("tags:nightly").unwrap_err();
         assert_eq!(unknown.message, "`tags` is not a selection method: `tags:nightly`");
         assert_eq!(unknown.helps, ["did you mean `tag:nightly`?"]);
-        let state = Criterion::parse("state:modified").unwrap_err();
+        let metric = Criterion::parse("metric:revenue").unwrap_err();
         assert_eq!(
-            (state.code, state.message.as_str()),
-            (Code::NotSupported, "selection method `state` is not supported yet: `state:modified`")
+            (metric.code, metric.message.as_str()),
+            (Code::NotSupported, "selection method `metric` is not supported yet: `metric:revenue`")
         );
     }
 

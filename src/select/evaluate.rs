@@ -1,10 +1,11 @@
 //! The set algebra of selections, with tests that join indirectly.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
 use super::criterion::{Criterion, Expr};
 use super::method::{self, Method};
 use super::selectors::Selectors;
+use super::state::{Comparison, Earlier};
 use super::{Indirect, glob};
 use crate::diag::{Code, Diagnostic, suggest};
 use crate::graph::{Dag, NodeSet};
@@ -28,6 +29,10 @@ pub(super) struct Evaluator<'a> {
     root_package: &'a str,
     selectors: Option<&'a Selectors>,
     indirect: Indirect,
+    manifest: &'a Manifest,
+    earlier: Option<&'a Earlier>,
+    /// Made when it is first asked for; None: the state has no manifest.
+    comparison: OnceCell<Option<Comparison<'a>>>,
     /// Definitions of selectors.yml that are being evaluated: one that comes back is a circle.
     open: RefCell<Vec<String>>,
 }
@@ -37,6 +42,7 @@ impl<'a> Evaluator<'a> {
         manifest: &'a Manifest,
         dag: &'a Dag,
         selectors: Option<&'a Selectors>,
+        earlier: Option<&'a Earlier>,
         indirect: Indirect,
     ) -> Self {
         Self {
@@ -45,6 +51,9 @@ impl<'a> Evaluator<'a> {
             root_package: &manifest.project_name,
             selectors,
             indirect,
+            manifest,
+            earlier,
+            comparison: OnceCell::new(),
             open: RefCell::default(),
         }
     }
@@ -112,13 +121,61 @@ impl<'a> Evaluator<'a> {
 
     fn matching(&self, criterion: &Criterion) -> Outcome<NodeSet> {
         method::check(&criterion.method, &criterion.value, &criterion.text).map_err(|problem| vec![*problem])?;
-        let mut set = self.dag.empty_set();
-        for (at, member) in self.members() {
-            if method::matches(&criterion.method, &criterion.value, member, self.root_package) {
-                set.insert(at);
+        let value = criterion.value.as_str();
+        Ok(match criterion.method {
+            Method::State => {
+                let comparison = self.comparison.get_or_init(|| Comparison::new(self.manifest, self.earlier?));
+                let comparison = comparison.as_ref().ok_or_else(|| self.lacks(criterion, "manifest.json"))?;
+                self.members_that(|member| comparison.matches(value, member))
             }
+            Method::Result => {
+                let statuses = self.earlier.and_then(|earlier| earlier.statuses.as_ref());
+                let statuses = statuses.ok_or_else(|| self.lacks(criterion, "run_results.json"))?;
+                self.members_that(|member| statuses.get(&**member.unique_id()).is_some_and(|status| status == value))
+            }
+            Method::SourceStatus => self.fresher(criterion)?,
+            _ => self.members_that(|member| method::matches(&criterion.method, value, member, self.root_package)),
+        })
+    }
+
+    fn members_that(&self, fits: impl Fn(&Resource<'a>) -> bool) -> NodeSet {
+        let mut set = self.dag.empty_set();
+        for (at, _) in self.members().filter(|(_, member)| fits(member)) {
+            set.insert(at);
         }
-        Ok(set)
+        set
+    }
+
+    /// Sources that have newer rows than before, or were not asked before.
+    fn fresher(&self, criterion: &Criterion) -> Outcome<NodeSet> {
+        let before = self.earlier.and_then(|earlier| earlier.sources.as_ref());
+        let before = before.ok_or_else(|| self.lacks(criterion, "sources.json"))?;
+        let now = self.earlier.and_then(|earlier| earlier.current_sources.as_ref()).ok_or_else(|| {
+            let text = format!("`{}` needs to know how fresh the sources are now", criterion.text);
+            vec![Diagnostic::error(Code::Selection, text).help("run `headwater source freshness` before")]
+        })?;
+        Ok(self.members_that(|member| {
+            let id = &**member.unique_id();
+            now.get(id).is_some_and(|loaded| before.get(id).is_none_or(|earlier| loaded > earlier))
+        }))
+    }
+
+    fn lacks(&self, criterion: &Criterion, file: &str) -> Vec<Diagnostic> {
+        let problem = match self.earlier {
+            None => Diagnostic::error(Code::Selection, format!("`{}` needs something to compare with", criterion.text))
+                .help(format!("give `--state DIR`, a folder with the `{file}` of an earlier run")),
+            Some(_) => Diagnostic::error(
+                Code::Selection,
+                format!("the state has no `{file}`, which `{}` needs", criterion.text),
+            )
+            .help("`--state` is a folder with the artifacts of an earlier run, often a copy of `target`"),
+        };
+        vec![problem]
+    }
+
+    /// What comparing has found to be wrong.
+    pub(super) fn complaints(&self) -> Vec<Diagnostic> {
+        self.comparison.get().and_then(Option::as_ref).map(Comparison::complaints).unwrap_or_default()
     }
 
     fn members(&self) -> impl Iterator<Item = (usize, &Resource<'a>)> {

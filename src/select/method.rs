@@ -24,6 +24,12 @@ pub(super) enum Method {
     Group,
     Access,
     Version,
+    /// How it compares with the manifest of `--state`.
+    State,
+    /// How it ended in the run of `--state`.
+    Result,
+    /// Whether a source has newer rows than in `--state`.
+    SourceStatus,
     /// Another definition of selectors.yml.
     Selector,
 }
@@ -39,8 +45,11 @@ const METHODS: &[&str] = &[
     "package",
     "path",
     "resource_type",
+    "result",
     "selector",
     "source",
+    "source_status",
+    "state",
     "tag",
     "test_name",
     "test_type",
@@ -72,6 +81,9 @@ impl Method {
             "group" => Self::Group,
             "access" => Self::Access,
             "version" => Self::Version,
+            "state" => Self::State,
+            "result" => Self::Result,
+            "source_status" => Self::SourceStatus,
             "selector" => Self::Selector,
             _ => return Err(unknown(name, criterion).boxed()),
         })
@@ -84,8 +96,6 @@ fn unknown(name: &str, criterion: &str) -> Diagnostic {
             .note(why.to_owned())
     };
     match name {
-        "state" | "result" => unsupported("it compares with the artifacts of an earlier run, which are not read yet"),
-        "source_status" => unsupported("it compares with an earlier sources.json, which is not read yet"),
         "metric" | "semantic_model" | "saved_query" => unsupported("the semantic layer is not part of the project yet"),
         _ => {
             let unknown =
@@ -115,6 +125,31 @@ pub(super) fn check(method: &Method, value: &str, criterion: &str) -> Result<()>
         Method::TestType => &["generic", "singular", "data", "unit", "schema"],
         Method::Access => &["private", "protected", "public"],
         Method::Version => &["latest", "prerelease", "old", "none"],
+        Method::State => &[
+            "new",
+            "old",
+            "modified",
+            "unmodified",
+            "modified.body",
+            "modified.configs",
+            "modified.relation",
+            "modified.persisted_descriptions",
+            "modified.macros",
+            "modified.contract",
+        ],
+        Method::Result => &[
+            "success",
+            "error",
+            "fail",
+            "warn",
+            "skipped",
+            "pass",
+            "partial success",
+            "runtime error",
+            "no-op",
+            "reused",
+        ],
+        Method::SourceStatus => &["fresher"],
         Method::Source if value.split('.').count() > 3 => {
             return Err(Diagnostic::error(Code::Selection, format!("`{criterion}` has too many parts"))
                 .help("a source is written `source`, `source.table` or `package.source.table`")
@@ -144,7 +179,7 @@ pub(super) fn check(method: &Method, value: &str, criterion: &str) -> Result<()>
     .boxed())
 }
 
-/// Whether a member fits `method:value`. `Method::Selector` fits nothing here: it is not about one member.
+/// Whether a member fits `method:value`. What needs more than the member fits nothing here.
 pub(super) fn matches(method: &Method, value: &str, thing: &Resource<'_>, root_package: &str) -> bool {
     match method {
         Method::Fqn => is_qualified(thing) && matches_fqn(thing, value),
@@ -162,7 +197,7 @@ pub(super) fn matches(method: &Method, value: &str, thing: &Resource<'_>, root_p
         Method::Group => thing.config().group().is_some_and(|group| glob::matches(value, group)),
         Method::Access => access(thing).is_some_and(|access| access.as_str() == value),
         Method::Version => matches_version(thing, value),
-        Method::Selector => false,
+        Method::State | Method::Result | Method::SourceStatus | Method::Selector => false,
     }
 }
 

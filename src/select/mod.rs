@@ -6,9 +6,11 @@ mod evaluate;
 mod glob;
 mod method;
 mod selectors;
+pub mod state;
 
 use evaluate::Evaluator;
 pub use selectors::Selectors;
+pub use state::Earlier;
 
 use crate::diag::{Code, Diagnostic};
 use crate::graph::{Dag, NodeSet};
@@ -75,14 +77,16 @@ pub struct Selected {
 /// Finds what a selection means. Only enabled members are in the graph, so only they can be found.
 ///
 /// # Errors
-/// Criteria that cannot be understood, and selectors that are not defined.
+/// Criteria that cannot be understood, selectors that are not defined, criteria about an earlier state that is not
+/// there, and broken contracts of versioned models.
 pub fn resolve(
     selection: &Selection,
     manifest: &Manifest,
     dag: &Dag,
     selectors: Option<&Selectors>,
+    earlier: Option<&Earlier>,
 ) -> Result<Selected, Vec<Diagnostic>> {
-    let evaluator = Evaluator::new(manifest, dag, selectors, selection.indirect);
+    let evaluator = Evaluator::new(manifest, dag, selectors, earlier, selection.indirect);
     let mut warnings = Vec::new();
     let nothing_given = selection.select.is_empty() && selection.exclude.is_empty();
     let default = selectors.and_then(Selectors::default_name).filter(|_| nothing_given);
@@ -96,8 +100,20 @@ pub fn resolve(
             }
             evaluator.named(name)?.direct
         }
-        None => given(selection, manifest, dag, selectors, &mut warnings)?,
+        None => {
+            // An excluded model takes all of its tests with it.
+            let excluding = Evaluator::new(manifest, dag, selectors, earlier, Indirect::Eager);
+            let set = given(selection, &evaluator, &excluding, &mut warnings)?;
+            warnings.extend(excluding.complaints());
+            set
+        }
     };
+    warnings.extend(evaluator.complaints());
+    warnings.dedup();
+    let (errors, warnings): (Vec<_>, Vec<_>) = warnings.into_iter().partition(Diagnostic::is_error);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
     let types = &selection.resource_types;
     let fits = |id: &UniqueId| {
         let kind = manifest.get(id).map(|thing| thing.resource_type());
@@ -111,9 +127,8 @@ pub fn resolve(
 /// `--select` without `--exclude`.
 fn given(
     selection: &Selection,
-    manifest: &Manifest,
-    dag: &Dag,
-    selectors: Option<&Selectors>,
+    including: &Evaluator<'_>,
+    excluding: &Evaluator<'_>,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<NodeSet, Vec<Diagnostic>> {
     let select = criterion::parse_arguments(&selection.select);
@@ -122,13 +137,10 @@ fn given(
         (Ok(select), Ok(exclude)) => (select, exclude),
         (select, exclude) => return Err([select.err(), exclude.err()].into_iter().flatten().flatten().collect()),
     };
-    let including = Evaluator::new(manifest, dag, selectors, selection.indirect);
     let mut set = match select.is_empty() {
         true => including.all(),
         false => including.words(&select, warnings)?,
     };
-    // An excluded model takes all of its tests with it.
-    let excluding = Evaluator::new(manifest, dag, selectors, Indirect::Eager);
     set.subtract(&excluding.words(&exclude, warnings)?);
     Ok(set)
 }

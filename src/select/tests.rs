@@ -33,7 +33,7 @@ fn shop() -> Manifest {
 fn resolved(selection: &Selection, selectors: Option<&Selectors>) -> Result<Selected, Vec<Diagnostic>> {
     let manifest = shop();
     let dag = Dag::new(&manifest).unwrap();
-    resolve(selection, &manifest, &dag, selectors)
+    resolve(selection, &manifest, &dag, selectors, None)
 }
 
 /// Names without `type.shop.`, joined by blanks.

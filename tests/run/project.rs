@@ -79,7 +79,7 @@ impl Project {
             resource_types: verb.resource_types().to_vec(),
             ..Selection::default()
         };
-        let selected = select::resolve(&selection, &parsed.manifest, &dag, None).expect("a valid selection");
+        let selected = select::resolve(&selection, &parsed.manifest, &dag, None, None).expect("a valid selection");
         let plan = plan::plan(verb, &selected, &parsed.manifest, &dag);
         let options = Options { empty: self.empty, selected: selected.ids, write_sql: true, ..Options::default() };
         let (manifest, library) = (parsed.manifest, parsed.library);

@@ -1,0 +1,104 @@
+//! `retry`: what did not succeed the last time, with the same command and the same options.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::call::{Call, Stage};
+use super::{Command, CommandResult, Done, Options};
+use crate::artifacts::{self, EarlierRun};
+use crate::diag::{Code, Diagnostic};
+use crate::manifest::ResourceType;
+use crate::select::Indirect;
+
+/// Statuses that ask for another try.
+const UNFINISHED: &[&str] = &["error", "fail", "skipped", "runtime error", "partial success"];
+
+pub(super) fn retry(call: &mut Call<'_>) -> Stage<Done> {
+    let (project, _) = call.load()?;
+    let folder = call.options.state.as_ref().map_or_else(|| project.target_path.clone(), |dir| project.root.join(dir));
+    let run = artifacts::read_run_results(&folder).map_err(|problem| vec![*problem])?.ok_or_else(|| {
+        let text = format!("there is nothing to retry: `{}` has no run_results.json", folder.display());
+        vec![Diagnostic::error(Code::File, text).help("run a command that builds or tests something, such as `build`")]
+    })?;
+    let command = command(&run)?;
+    let ids = unfinished(&run, call.options.warn_error.is_all());
+    if ids.is_empty() {
+        let output = format!("Nothing to retry: everything in the last `{}` succeeded.\n", command.as_str());
+        return Ok(Done { result: CommandResult::Nothing, output });
+    }
+    let options = options(&run.args, call.options);
+    let mut again = Call::new(command, &options, call.host);
+    again.only = Some(ids);
+    let done = super::dispatch(&mut again);
+    // Those of the project have been told when it was loaded here.
+    let known = call.warnings.len();
+    let more = again.warnings.into_iter().filter(|warning| !call.warnings[..known].contains(warning));
+    let more: Vec<_> = more.collect();
+    call.warnings.extend(more);
+    done
+}
+
+/// The command of the last run.
+fn command(run: &EarlierRun) -> Stage<Command> {
+    let which = run.args.get("which").and_then(Value::as_str).unwrap_or_default();
+    match Command::ALL.into_iter().find(|command| command.which() == which) {
+        Some(
+            command @ (Command::Build
+            | Command::Run
+            | Command::Test
+            | Command::Seed
+            | Command::Snapshot
+            | Command::Compile
+            | Command::RunOperation),
+        ) => Ok(command),
+        _ => {
+            let text = format!("the last command was `{which}`, which cannot be retried");
+            Err(vec![Diagnostic::error(Code::CommandLine, text).help("run it again")])
+        }
+    }
+}
+
+fn unfinished(run: &EarlierRun, warn_error: bool) -> HashSet<String> {
+    let again = |status: &str| UNFINISHED.contains(&status) || (warn_error && status == "warn");
+    run.results.iter().filter(|result| again(&result.status)).map(|result| result.unique_id.clone()).collect()
+}
+
+/// The options of the last run. Places and how things are told are of this invocation; `vars` and `threads` are where
+/// they are given.
+fn options(args: &Map<String, Value>, now: &Options) -> Options {
+    let text = |key: &str| args.get(key).and_then(Value::as_str).map(str::to_owned);
+    let switch = |key: &str| args.get(key).and_then(Value::as_bool);
+    let words = |key: &str| -> Vec<String> {
+        match args.get(key) {
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Some(Value::String(one)) => vec![one.clone()],
+            _ => Vec::new(),
+        }
+    };
+    let mapping = |key: &str| args.get(key).and_then(Value::as_object).cloned().unwrap_or_default();
+    let types = |key: &str| words(key).iter().filter_map(|name| ResourceType::parse(name)).collect();
+    Options {
+        profile: text("profile").or_else(|| now.profile.clone()),
+        target: text("target").or_else(|| now.target.clone()),
+        vars: if now.vars.is_empty() { mapping("vars") } else { now.vars.clone() },
+        threads: now
+            .threads
+            .or_else(|| args.get("threads").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok())),
+        select: words("select"),
+        exclude: words("exclude"),
+        selector: text("selector"),
+        indirect_selection: text("indirect_selection").and_then(|text| Indirect::parse(&text)).unwrap_or_default(),
+        resource_types: types("resource_types"),
+        exclude_resource_types: types("exclude_resource_types"),
+        // The artifact has `false` for what was not said.
+        full_refresh: now.full_refresh.or(switch("full_refresh").filter(|full| *full)),
+        store_failures: switch("store_failures").filter(|store| *store),
+        fail_fast: switch("fail_fast").unwrap_or(now.fail_fast),
+        state: text("state").map(PathBuf::from),
+        operation: text("macro"),
+        args: mapping("args"),
+        ..now.clone()
+    }
+}

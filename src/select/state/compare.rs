@@ -1,0 +1,346 @@
+//! dbt's rules of what counts as a change.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value, json};
+
+use super::{Earlier, EarlierExposure, EarlierManifest, EarlierNode, EarlierSource};
+use crate::diag::{Code, Diagnostic};
+use crate::manifest::{
+    ColumnInfo, Config, Detail, Exposure, Manifest, Node, Resource, ResourceType, Source, UniqueId, contract_checksum,
+};
+
+/// Today's project beside an earlier one.
+pub(in crate::select) struct Comparison<'a> {
+    earlier: &'a EarlierManifest,
+    /// Macros that have changed, or that call one that has.
+    touched: HashSet<&'a str>,
+    /// Contracts that were broken, by the model.
+    broken: RefCell<HashMap<UniqueId, Diagnostic>>,
+}
+
+/// Configs that say where a thing is found, not what it is.
+const NOT_COMPARED: &[&str] = &["tags", "alias", "schema", "database", "group"];
+/// The configs of a generic test that decide its outcome.
+const OF_TESTS: &[&str] = &[
+    "severity",
+    "where",
+    "limit",
+    "fail_calc",
+    "warn_if",
+    "error_if",
+    "store_failures",
+    "store_failures_as",
+    "sql_header",
+];
+
+impl<'a> Comparison<'a> {
+    /// None: there is no earlier manifest.
+    pub(in crate::select) fn new(manifest: &'a Manifest, earlier: &'a Earlier) -> Option<Self> {
+        let touched = touched_macros(manifest, earlier)?;
+        Some(Self { earlier: earlier.manifest.as_ref()?, touched, broken: RefCell::default() })
+    }
+
+    /// Whether `state:value` is true of a member.
+    pub(in crate::select) fn matches(&self, value: &str, thing: &Resource<'_>) -> bool {
+        match value {
+            "new" => !self.is_old(thing),
+            "old" => self.is_old(thing),
+            "modified" => self.is_modified(thing),
+            "unmodified" => !self.is_modified(thing),
+            "modified.macros" => self.uses_touched_macros(thing),
+            part => self.differs_in(part, thing),
+        }
+    }
+
+    /// Broken contracts that the comparison has come upon.
+    pub(in crate::select) fn complaints(&self) -> Vec<Diagnostic> {
+        let mut broken: Vec<_> = self.broken.take().into_iter().collect();
+        broken.sort_by(|a, b| a.0.cmp(&b.0));
+        broken.into_iter().map(|(_, diagnostic)| diagnostic).collect()
+    }
+
+    fn is_old(&self, thing: &Resource<'_>) -> bool {
+        let id = &**thing.unique_id();
+        match thing {
+            Resource::Node(_) => self.earlier.nodes.contains_key(id),
+            Resource::Source(_) => self.earlier.sources.contains_key(id),
+            Resource::UnitTest(_) => self.earlier.unit_tests.contains_key(id),
+            Resource::Exposure(_) => self.earlier.exposures.contains_key(id),
+        }
+    }
+
+    fn is_modified(&self, thing: &Resource<'_>) -> bool {
+        !self.has_same_contents(thing) || self.uses_touched_macros(thing)
+    }
+
+    /// New sources and exposures count as unchanged, as in dbt: what is new in them shows in what refers to them.
+    fn has_same_contents(&self, thing: &Resource<'_>) -> bool {
+        let id = &**thing.unique_id();
+        match thing {
+            Resource::Node(node) => self.earlier.nodes.get(id).is_some_and(|old| self.same_node(node, old)),
+            Resource::Source(source) => self.earlier.sources.get(id).is_none_or(|old| same_source(source, old)),
+            Resource::Exposure(exposure) => {
+                self.earlier.exposures.get(id).is_none_or(|old| same_exposure(exposure, old))
+            }
+            Resource::UnitTest(test) => {
+                self.earlier.unit_tests.get(id).is_some_and(|old| old.checksum.as_deref() == Some(&test.checksum))
+            }
+        }
+    }
+
+    fn same_node(&self, node: &Node, old: &EarlierNode) -> bool {
+        if matches!(node.detail, Detail::GenericTest(_)) {
+            return same_config(node, old) && node.fqn == old.fqn;
+        }
+        // First, because it is also a check.
+        self.same_contract(node, old)
+            && same_body(node, old)
+            && same_config(node, old)
+            && same_persisted_descriptions(node, old)
+            && node.fqn == old.fqn
+            && same_relation(node, old)
+            && same_interface(node, old)
+    }
+
+    /// `state:modified.body` and its like. What is new differs in all that it has.
+    fn differs_in(&self, part: &str, thing: &Resource<'_>) -> bool {
+        let id = &**thing.unique_id();
+        match (thing, part) {
+            (Resource::Node(node), _) => {
+                let same = |old: &EarlierNode| match part {
+                    "modified.body" => same_body(node, old),
+                    "modified.configs" => same_config(node, old),
+                    "modified.relation" => same_relation(node, old),
+                    "modified.persisted_descriptions" => same_persisted_descriptions(node, old),
+                    _ => self.same_contract(node, old),
+                };
+                !self.earlier.nodes.get(id).is_some_and(same)
+            }
+            (Resource::Source(source), "modified.configs") => {
+                !self.earlier.sources.get(id).is_some_and(|old| same_source_config(source, old))
+            }
+            (Resource::Source(source), "modified.relation") => {
+                !self.earlier.sources.get(id).is_some_and(|old| same_source_relation(source, old))
+            }
+            (Resource::Exposure(exposure), "modified.configs") => {
+                let same =
+                    |old: &EarlierExposure| same_keys(&exposure.unrendered_config, &old.unrendered_config, |_| true);
+                !self.earlier.exposures.get(id).is_some_and(same)
+            }
+            _ => false,
+        }
+    }
+
+    fn uses_touched_macros(&self, thing: &Resource<'_>) -> bool {
+        let macros = match thing {
+            Resource::Node(node) => &node.depends_on_macros,
+            Resource::UnitTest(test) => &test.depends_on_macros,
+            Resource::Source(_) | Resource::Exposure(_) => return false,
+        };
+        macros.iter().any(|id| self.touched.contains(&**id))
+    }
+
+    fn same_contract(&self, node: &Node, old: &EarlierNode) -> bool {
+        let Detail::Model(model) = &node.detail else { return true };
+        let enforced = node.config.contract_enforced();
+        if !old.contract.enforced {
+            return !enforced;
+        }
+        if enforced && contract_checksum(node) == old.contract.checksum {
+            return true;
+        }
+        let breaks = breaking_changes(node, &model.constraints, old, enforced);
+        if !breaks.is_empty() {
+            let text = format!("the change of model `{}` breaks its contract", node.name);
+            let diagnostic = match model.version {
+                Some(_) => Diagnostic::error(Code::BreakingChange, text)
+                    .help("make a new version of the model, and leave this one as it was"),
+                None => Diagnostic::warning(Code::BreakingChange, text)
+                    .help("give the model versions, so that its readers can move on one by one"),
+            };
+            let diagnostic = breaks.into_iter().fold(diagnostic, Diagnostic::note);
+            self.broken.borrow_mut().insert(node.unique_id.clone(), diagnostic);
+        }
+        false
+    }
+}
+
+/// What readers of the model may have relied upon, and is gone.
+fn breaking_changes(node: &Node, constraints: &[Value], old: &EarlierNode, enforced: bool) -> Vec<String> {
+    let builds_table = |materialized: &str| matches!(materialized, "table" | "incremental");
+    let was = old.config.materialized.as_deref().unwrap_or("view");
+    let mut breaks = Vec::new();
+    if !enforced {
+        breaks.push("its contract is no longer enforced".to_owned());
+    }
+    let lost = |old: &[Value], now: &[Value]| {
+        let now: Vec<Value> = now.iter().map(essence_of_constraint).collect();
+        old.iter().filter(|constraint| !now.contains(&essence_of_constraint(constraint))).count()
+    };
+    let mut had_constraints = !old.constraints.is_empty();
+    for (name, before) in &old.columns {
+        had_constraints |= !before.constraints.is_empty();
+        let Some(column) = node.columns.get(name) else {
+            breaks.push(format!("column `{name}` was removed"));
+            continue;
+        };
+        if base_type(before.data_type.as_deref()) != base_type(column.data_type.as_deref()) {
+            let shown = |data_type: Option<&str>| data_type.unwrap_or("no type").to_owned();
+            let (from, to) = (shown(before.data_type.as_deref()), shown(column.data_type.as_deref()));
+            breaks.push(format!("column `{name}` was `{from}` and is `{to}`"));
+        }
+        if builds_table(was) && lost(&before.constraints, &column.constraints) > 0 {
+            breaks.push(format!("column `{name}` lost a constraint"));
+        }
+    }
+    if builds_table(was) && lost(&old.constraints, constraints) > 0 {
+        breaks.push("the model lost a constraint".to_owned());
+    }
+    let materialized = node.config.materialized();
+    if had_constraints && builds_table(was) && !builds_table(materialized) {
+        breaks.push(format!("it was materialized as `{was}` and is as `{materialized}`, which has no constraints"));
+    }
+    breaks
+}
+
+/// `varchar(20)` and `varchar(30)` are both `varchar`.
+fn base_type(data_type: Option<&str>) -> Option<String> {
+    data_type.map(|text| text.split('(').next().unwrap_or(text).trim().to_lowercase())
+}
+
+/// Without the keys that only say what is the default anyway.
+fn essence_of_constraint(constraint: &Value) -> Value {
+    let Value::Object(map) = constraint else { return constraint.clone() };
+    let is_default = |key: &str, value: &Value| match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Bool(flag) => *flag && matches!(key, "warn_unenforced" | "warn_unsupported"),
+        _ => false,
+    };
+    map.iter().filter(|(key, value)| !is_default(key, value)).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+fn same_body(node: &Node, old: &EarlierNode) -> bool {
+    match node.resource_type {
+        ResourceType::Seed => {
+            node.checksum.name == old.checksum.name && node.checksum.checksum == old.checksum.checksum
+        }
+        _ => *node.raw_code == *old.raw_code,
+    }
+}
+
+fn same_config(node: &Node, old: &EarlierNode) -> bool {
+    let generic = matches!(node.detail, Detail::GenericTest(_));
+    let is_compared = |key: &str| if generic { OF_TESTS.contains(&key) } else { !NOT_COMPARED.contains(&key) };
+    same_keys(&node.unrendered_config, &old.unrendered_config, is_compared)
+}
+
+/// As written: the same project has other schemas in another target.
+fn same_relation(node: &Node, old: &EarlierNode) -> bool {
+    ["database", "schema", "alias"]
+        .iter()
+        .all(|key| node.unrendered_config.get(*key) == old.unrendered_config.get(*key))
+}
+
+fn same_persisted_descriptions(node: &Node, old: &EarlierNode) -> bool {
+    let persists = |what: &str| persists_docs(&node.config, what);
+    let of_column = |column: &ColumnInfo| column.description.clone();
+    let columns_are_same = || {
+        node.columns.len() == old.columns.len()
+            && node.columns.iter().all(|(name, column)| {
+                old.columns.get(name).is_some_and(|before| before.description == of_column(column))
+            })
+    };
+    (!persists("relation") || node.description == old.description) && (!persists("columns") || columns_are_same())
+}
+
+fn persists_docs(config: &Config, what: &str) -> bool {
+    config.get("persist_docs").and_then(|docs| docs.get(what)).and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// What other projects see of a model.
+fn same_interface(node: &Node, old: &EarlierNode) -> bool {
+    let Detail::Model(model) = &node.detail else { return true };
+    let latest = model.latest_version.as_ref().unwrap_or(&Value::Null);
+    *latest == old.latest_version
+        && model.access.as_str() == old.access.as_deref().unwrap_or("protected")
+        && model.deprecation_date == old.deprecation_date
+}
+
+fn same_source(source: &Source, old: &EarlierSource) -> bool {
+    let freshness = source.freshness.as_ref().map_or(Value::Null, |freshness| json!(freshness));
+    same_source_relation(source, old)
+        && source.fqn == old.fqn
+        && same_source_config(source, old)
+        && without_nulls(&Value::Object(source.quoting.clone())) == without_nulls(&old.quoting)
+        && without_nulls(&freshness) == without_nulls(&old.freshness)
+        && source.loaded_at_field == old.loaded_at_field
+        && without_nulls(source.external.as_ref().unwrap_or(&Value::Null)) == without_nulls(&old.external)
+}
+
+fn same_source_relation(source: &Source, old: &EarlierSource) -> bool {
+    source.unrendered_database == old.unrendered_database
+        && source.unrendered_schema == old.unrendered_schema
+        && source.identifier == old.identifier
+}
+
+fn same_source_config(source: &Source, old: &EarlierSource) -> bool {
+    same_keys(&source.unrendered_config, &old.unrendered_config, |key| !matches!(key, "tags" | "meta"))
+}
+
+fn same_exposure(exposure: &Exposure, old: &EarlierExposure) -> bool {
+    let now: HashSet<&str> = exposure.depends_on_nodes.iter().map(|id| &**id).collect();
+    let before: HashSet<&str> = old.depends_on.nodes.iter().map(String::as_str).collect();
+    exposure.fqn == old.fqn
+        && exposure.kind == old.kind
+        && without_nulls(&Value::Object(exposure.owner.clone())) == without_nulls(&old.owner)
+        && exposure.maturity == old.maturity
+        && exposure.url == old.url
+        && exposure.label == old.label
+        && exposure.description == old.description
+        && now == before
+        && same_keys(&exposure.unrendered_config, &old.unrendered_config, |_| true)
+}
+
+/// A key that is set on one side only is a difference, even if it is set to the default.
+fn same_keys(now: &Map<String, Value>, before: &Map<String, Value>, is_compared: impl Fn(&str) -> bool) -> bool {
+    now.iter().all(|(key, value)| !is_compared(key) || before.get(key) == Some(value))
+        && before.keys().all(|key| !is_compared(key) || now.contains_key(key))
+}
+
+/// Versions of the artifact differ in which empty keys they write.
+fn without_nulls(value: &Value) -> Value {
+    let Value::Object(map) = value else { return value.clone() };
+    let kept: Map<_, _> = map
+        .iter()
+        .map(|(key, value)| (key.clone(), without_nulls(value)))
+        .filter(|(_, value)| !value.is_null())
+        .collect();
+    if kept.is_empty() { Value::Null } else { Value::Object(kept) }
+}
+
+/// Macros whose text is new or other than before, and all that call them.
+fn touched_macros<'a>(manifest: &'a Manifest, earlier: &'a Earlier) -> Option<HashSet<&'a str>> {
+    let before = &earlier.manifest.as_ref()?.macros;
+    let is_built_in = |package: &str| earlier.built_in.iter().any(|name| **name == *package);
+    let mut callers: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut open: Vec<&str> = Vec::new();
+    for (id, found) in &manifest.macros {
+        found.depends_on_macros.iter().for_each(|called| callers.entry(called).or_default().push(id));
+        let is_same = before.get(&**id).is_some_and(|old| *old.macro_sql == *found.macro_sql);
+        if !is_same && !is_built_in(&found.package) {
+            open.push(id);
+        }
+    }
+    let mut touched: HashSet<&str> = open.iter().copied().collect();
+    while let Some(id) = open.pop() {
+        for caller in callers.get(id).into_iter().flatten() {
+            if touched.insert(caller) {
+                open.push(caller);
+            }
+        }
+    }
+    Some(touched)
+}

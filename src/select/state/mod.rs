@@ -1,0 +1,159 @@
+//! What an earlier invocation left: the artifacts of `--state`, cut down to what is compared with today's project.
+
+mod compare;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use indexmap::IndexMap;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+pub(super) use compare::Comparison;
+
+/// The artifacts of `--state`; None: the folder does not have the file.
+#[derive(Debug, Clone, Default)]
+pub struct Earlier {
+    pub manifest: Option<EarlierManifest>,
+    /// `unique_id` → status, of run_results.json.
+    pub statuses: Option<HashMap<String, String>>,
+    /// sources.json of the state, and of the target folder.
+    pub sources: Option<LoadTimes>,
+    pub current_sources: Option<LoadTimes>,
+    /// Packages whose macros come with the program: another version of it is not a change of the project.
+    pub built_in: Vec<Arc<str>>,
+}
+
+/// `unique_id` of a source table → when its newest row was loaded.
+pub type LoadTimes = HashMap<String, DateTime<Utc>>;
+
+/// manifest.json, versions 4 to 12, of dbt or of Headwater.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EarlierManifest {
+    pub nodes: HashMap<String, EarlierNode>,
+    pub sources: HashMap<String, EarlierSource>,
+    pub exposures: HashMap<String, EarlierExposure>,
+    #[serde(deserialize_with = "or_default")]
+    pub unit_tests: HashMap<String, EarlierUnitTest>,
+    pub macros: HashMap<String, EarlierMacro>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EarlierNode {
+    #[serde(deserialize_with = "or_default")]
+    pub resource_type: String,
+    pub fqn: Vec<String>,
+    pub database: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub schema: String,
+    #[serde(deserialize_with = "or_default")]
+    pub alias: String,
+    #[serde(alias = "raw_sql", deserialize_with = "or_default")]
+    pub raw_code: String,
+    pub checksum: EarlierChecksum,
+    pub config: EarlierConfig,
+    pub unrendered_config: Map<String, Value>,
+    #[serde(deserialize_with = "or_default")]
+    pub description: String,
+    pub columns: IndexMap<String, EarlierColumn>,
+    #[serde(deserialize_with = "or_default")]
+    pub contract: EarlierContract,
+    #[serde(deserialize_with = "or_default")]
+    pub constraints: Vec<Value>,
+    pub version: Value,
+    pub latest_version: Value,
+    pub access: Option<String>,
+    pub deprecation_date: Option<String>,
+}
+
+/// The keys of `config` that are looked at; what was set is in `unrendered_config`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EarlierConfig {
+    pub materialized: Option<String>,
+    pub quoting: Option<Value>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EarlierChecksum {
+    pub name: String,
+    pub checksum: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EarlierColumn {
+    #[serde(deserialize_with = "or_default")]
+    pub description: String,
+    pub data_type: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub constraints: Vec<Value>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EarlierContract {
+    pub enforced: bool,
+    pub checksum: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EarlierSource {
+    pub fqn: Vec<String>,
+    pub unrendered_database: Option<String>,
+    pub unrendered_schema: Option<String>,
+    pub identifier: String,
+    pub unrendered_config: Map<String, Value>,
+    pub quoting: Value,
+    pub freshness: Value,
+    pub loaded_at_field: Option<String>,
+    pub external: Value,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EarlierExposure {
+    pub fqn: Vec<String>,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub owner: Value,
+    pub maturity: Option<String>,
+    pub url: Option<String>,
+    pub label: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub description: String,
+    pub depends_on: DependsOn,
+    pub unrendered_config: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct DependsOn {
+    pub nodes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EarlierUnitTest {
+    pub checksum: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EarlierMacro {
+    pub package_name: String,
+    pub macro_sql: String,
+}
+
+/// Artifacts write null for what is not there.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;
