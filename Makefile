@@ -66,7 +66,7 @@ lint-rust: ## clippy, without and with the Python face
 
 test-rust: servers ## the Rust tests
 	@$(WITH_SERVERS) \
-	if cargo nextest --version >/dev/null 2>&1; then run="cargo nextest run"; else run="cargo test"; fi; \
+	if cargo nextest --version >/dev/null 2>&1; then run="cargo nextest run --no-fail-fast"; else run="cargo test --no-fail-fast"; fi; \
 	$$run 2>&1 | tee target/test-rust.log
 	@echo "Rust: $$(grep -E '^ *Summary|^test result' target/test-rust.log | tail -1 | sed 's/^ *//')" >> $(TESTED)
 

@@ -9,12 +9,21 @@ use std::sync::{Arc, OnceLock};
 pub struct SourceFile {
     pub path: String,
     pub text: String,
+    /// What people see instead of `text`, byte for byte as long: secrets are covered.
+    shown: Option<String>,
     lines: OnceLock<Vec<u32>>,
 }
 
 impl SourceFile {
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { path: path.into(), text: text.into(), lines: OnceLock::new() })
+        Arc::new(Self { path: path.into(), text: text.into(), shown: None, lines: OnceLock::new() })
+    }
+
+    /// A file with secrets in it: snippets show `shown`, which has the same length and the same lines as `text`.
+    pub fn with_secrets(path: impl Into<String>, text: impl Into<String>, shown: String) -> Arc<Self> {
+        let text = text.into();
+        debug_assert_eq!(text.len(), shown.len());
+        Arc::new(Self { path: path.into(), text, shown: Some(shown), lines: OnceLock::new() })
     }
 
     /// Byte offsets at which the lines start.
@@ -44,9 +53,10 @@ impl SourceFile {
         start..start + text.trim_end_matches('\r').len()
     }
 
-    /// The text of a 1-based line, without its line break.
+    /// The text of a 1-based line as people may see it, without its line break.
     pub fn line(&self, line: usize) -> &str {
-        &self.text[self.line_range(line)]
+        let range = self.line_range(line);
+        self.shown.as_ref().and_then(|shown| shown.get(range.clone())).unwrap_or(&self.text[range])
     }
 
     pub fn line_count(&self) -> usize {

@@ -8,17 +8,27 @@ use ignore::WalkBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
 
-use super::{FilePath, Files, PackageFile, Paths, location};
+use super::{FilePath, Files, PackageFile, Paths, location, secrets};
 use crate::diag::{self, Code, Diagnostic, SourceFile};
 
 /// Reads a text file; `name` is how messages call it. Line breaks become `\n`, a byte order mark is dropped.
 pub(super) fn read(path: &Path, name: &str) -> diag::Result<Arc<SourceFile>> {
+    Ok(SourceFile::new(name, text(path, name)?))
+}
+
+/// Reads profiles.yml, whose secrets no snippet may show.
+pub(super) fn read_profiles(path: &Path, name: &str) -> diag::Result<Arc<SourceFile>> {
+    let text = text(path, name)?;
+    let shown = secrets::covered(&text);
+    Ok(SourceFile::with_secrets(name, text, shown))
+}
+
+fn text(path: &Path, name: &str) -> diag::Result<String> {
     let bytes = std::fs::read(path)
         .map_err(|error| Diagnostic::error(Code::File, format!("cannot read `{name}`: {}", reason(&error))).boxed())?;
     let text = String::from_utf8(bytes).map_err(|error| not_utf8(name, &error).boxed())?;
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    let text = if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text };
-    Ok(SourceFile::new(name, text))
+    Ok(if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text })
 }
 
 /// The operating system's words without its error number.

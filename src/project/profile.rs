@@ -47,7 +47,7 @@ impl Reader<'_> {
 
     fn read(&self, name: &str, root: &Path, diags: &mut Vec<Diagnostic>) -> diag::Result<Profile> {
         let path = find(self.request, root, name)?;
-        let file = files::read(&path, &location::display(&path, root))?;
+        let file = files::read_profiles(&path, &location::display(&path, root))?;
         let tree = yaml::parse(&file, diags)?;
         let profiles = match &tree.value {
             Yaml::Map(map) => map,

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use regex::{Captures, Regex};
 
 use super::Env;
 
@@ -40,9 +42,40 @@ impl fmt::Debug for Secrets {
     }
 }
 
+/// The text of a profiles.yml with the values of passwords, tokens and keys covered, byte for byte as long, for
+/// snippets. A call of `env_var` is no secret.
+pub(super) fn covered(profiles: &str) -> String {
+    // Key, colon, and what follows up to the end of a flow mapping's entry or of the line.
+    static ENTRY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let key = r"[\w-]*(?:pass|pwd|token|secret|private_key|access_key)[\w-]*";
+        Regex::new(&format!(r#"(?mi)(["']?\b{key}["']?[ \t]*:[ \t]*)("(?:[^"\\]|\\.)*"|'[^']*'|[^,}}\n]+)"#)).ok()
+    });
+    let Some(entry) = &*ENTRY else { return "*".repeat(profiles.len()) };
+    let cover = |found: &Captures<'_>| {
+        let value = &found[2];
+        if value.contains("env_var") {
+            found[0].to_owned()
+        } else {
+            format!("{}{}", &found[1], "*".repeat(value.len()))
+        }
+    };
+    entry.replace_all(profiles, cover).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_in_profiles_are_covered_and_places_stay() {
+        let text = "dev: {password: s3cret, user: me}\n  Password: 'a, b'\n  token: \"x\\\"y\"\n  pass: \"{{ env_var('P') }}\"\n  port: 1\n";
+        let shown = covered(text);
+        assert_eq!(
+            shown,
+            "dev: {password: ******, user: me}\n  Password: ******\n  token: ******\n  pass: \"{{ env_var('P') }}\"\n  port: 1\n"
+        );
+        assert_eq!(shown.len(), text.len());
+    }
 
     #[test]
     fn longer_secrets_are_masked_first_and_never_shown() {

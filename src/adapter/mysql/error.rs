@@ -29,6 +29,11 @@ pub(super) fn connect_error(error: Error, address: &str, user: Option<&str>) -> 
     // Whatever is wrong, it is the connection that could not be made.
     db_error.kind = DbErrorKind::Connection;
     let reason = db_error.message.strip_prefix("the connection was lost: ").unwrap_or(&db_error.message);
+    // The driver names the address as well.
+    let reason = match reason.strip_prefix("Could not connect to address ") {
+        Some(rest) => rest.split_once("': ").map_or(reason, |(_, reason)| reason),
+        None => reason,
+    };
     db_error.message = format!("cannot connect to `{address}`{user}: {reason}");
     db_error
 }
