@@ -114,6 +114,20 @@ class Project:
         result: Table = self._invoke(["show"], {"inline": sql, "limit": -1, **options})
         return result
 
+    def docs_generate(
+        self, select: Selection | None = None, exclude: Selection | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Write ``target/index.html`` and ``target/catalog.json``; gives the catalog's ``nodes`` and ``sources``.
+
+        When something does not compile nothing is written, and the error is raised.
+        """
+        options = {"select": select, "exclude": exclude, "threads": self._threads, **options}
+        result: Any = self._invoke(["docs", "generate"], options)
+        if not isinstance(result, dict):
+            result.raise_for_failures()
+        catalog: dict[str, Any] = result
+        return catalog
+
     def deps(self, **options: Any) -> None:
         """Install the packages of packages.yml."""
         self._invoke(["deps"], options)

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, Cancel, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbResult, Include, QueryResult,
-    Relation, Response, SchemaName, Swap, Table, TableColumn, Upsert,
+    Adapter, Cancel, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbResult, Described, Include,
+    QueryResult, Relation, Response, SchemaName, Swap, Table, TableColumn, Upsert,
 };
 
 /// What a statement that contains the pattern gives.
@@ -165,6 +165,14 @@ impl Adapter for FakeAdapter {
         let script = self.script();
         let found = script.columns.iter().find(|(identifier, _)| Some(identifier) == relation.identifier.as_ref());
         Ok(found.map(|(_, columns)| columns.clone()).unwrap_or_default())
+    }
+
+    /// As MySQL or DuckDB reads its catalog: the statements' answers are scripted.
+    fn describe(&self, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Described>> {
+        match self.database() {
+            Some(database) => super::duckdb::describe(connection, schemas, &database),
+            None => super::mysql::describe(connection, schemas),
+        }
     }
 
     fn literal(&self, cell: &Cell) -> String {

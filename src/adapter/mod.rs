@@ -9,6 +9,7 @@ pub mod cache;
 mod capabilities;
 mod column;
 mod credentials;
+mod described;
 pub mod duckdb;
 mod error;
 pub mod fake;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 pub use capabilities::{Capabilities, Swap, Upsert};
 pub use column::Column;
+pub use described::{Described, DescribedColumn};
 pub use error::{DbError, DbErrorKind, DbResult};
 pub use naming::shorten;
 pub use open::{Drivers, KINDS, open};
@@ -136,6 +138,9 @@ pub trait Adapter: Send + Sync {
 
     /// Columns in their order. Empty when the relation does not exist.
     fn columns(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<Column>>;
+
+    /// What the server's catalog knows of all tables and views of the schemas, with a fixed number of statements.
+    fn describe(&self, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Described>>;
 
     /// How a cell is written as a literal of this dialect.
     fn literal(&self, cell: &Cell) -> String;

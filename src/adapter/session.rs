@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::cache::RelationCache;
 use super::{
-    Adapter, Cancel, Cell, Column, Connection, DbError, DbErrorKind, DbResult, QueryResult, Relation, SchemaName,
+    Adapter, Cancel, Cell, Column, Connection, DbError, DbErrorKind, DbResult, Described, QueryResult, Relation,
+    SchemaName,
 };
 use crate::diag::log::{Level, Log, LogEntry};
 
@@ -272,6 +273,11 @@ impl Session {
     /// Columns in their order; empty when the relation does not exist.
     pub fn columns(&self, relation: &Relation) -> DbResult<Vec<Column>> {
         self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.columns(wire, relation))
+    }
+
+    /// What the server's catalog knows of all tables and views of the schemas.
+    pub fn describe(&self, schemas: &[SchemaName]) -> DbResult<Vec<Described>> {
+        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.describe(wire, schemas))
     }
 
     fn with_wire<T>(&self, state: &mut State, work: impl FnOnce(&mut Wire<'_>) -> DbResult<T>) -> DbResult<T> {

@@ -44,7 +44,7 @@ impl Console {
             telling,
             width: settings.options.printer_width,
             print: settings.options.print,
-            compiles: settings.command == Command::Compile,
+            compiles: matches!(settings.command, Command::Compile | Command::DocsGenerate),
             secrets,
             json: json::Writer::new(invocation_id),
         })

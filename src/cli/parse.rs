@@ -237,6 +237,11 @@ fn unknown_command(word: &str) -> Box<Diagnostic> {
         return Diagnostic::error(Code::NotSupported, format!("dbt's command `{name}` is not supported: {why}"))
             .boxed();
     }
+    if word == "docs" {
+        return usage("`docs` needs to be told what to do")
+            .help("`headwater docs generate`, `headwater docs serve`")
+            .boxed();
+    }
     if word == "source" {
         return usage("`source` needs to be told what to do").help("`headwater source freshness`").boxed();
     }
@@ -342,7 +347,8 @@ mod tests {
             problem("build --defer").0,
             "dbt's option `--defer` is not supported: refs always mean the relations of the own target"
         );
-        assert!(problem("docs generate").0.starts_with("dbt's command `docs` is not supported"));
+        assert!(problem("rpc").0.starts_with("dbt's command `rpc` is not supported"));
+        assert_eq!(problem("docs").0, "`docs` needs to be told what to do");
         assert_eq!(problem("").0, "no command is given");
         assert_eq!(problem("run-operation").0, "`run-operation` needs the name of a macro");
     }

@@ -189,8 +189,22 @@ fn options(values: &Values<'_>, given: &Given, command: Command, colors: bool) -
         clean_project_files_only: values.switch(&CLEAN_PROJECT_FILES_ONLY),
         upgrade: values.switch(&UPGRADE),
         lock: values.switch(&LOCK),
+        compile: values.switch(&COMPILE),
+        empty_catalog: values.switch(&EMPTY_CATALOG),
+        static_page: values.switch(&STATIC),
+        host: values.text(&HOST).unwrap_or_else(|| "127.0.0.1".to_owned()),
+        port: port(values),
+        browser: values.switch(&BROWSER),
         invocation_command: String::new(),
     }
+}
+
+fn port(values: &Values<'_>) -> u16 {
+    let Some(number) = values.number(&PORT) else { return 8080 };
+    u16::try_from(number).unwrap_or_else(|_| {
+        values.problem(usage(format!("`{number}` of `--port` is no port: they end at {}", u16::MAX)));
+        0
+    })
 }
 
 /// `default` adds nothing, `all` adds everything; types that projects cannot have yet match nothing.

@@ -3,7 +3,8 @@
 use super::flag::{Flag, Kind, On, Refused};
 use crate::engine::Command;
 use crate::engine::Command::{
-    Build, Clean, Compile, Debug, Deps, List, Retry, Run, RunOperation, Seed, Show, Snapshot, SourceFreshness, Test,
+    Build, Clean, Compile, Debug, Deps, DocsGenerate, DocsServe, List, Retry, Run, RunOperation, Seed, Show, Snapshot,
+    SourceFreshness, Test,
 };
 
 /// Declares the flags, and the list of them.
@@ -15,7 +16,7 @@ macro_rules! flags {
 }
 
 /// Takes `--select` and `--exclude`.
-const SELECTS: On = On::of(&[Build, Run, Test, Seed, Snapshot, Compile, Show, List, SourceFreshness]);
+const SELECTS: On = On::of(&[Build, Run, Test, Seed, Snapshot, Compile, Show, List, SourceFreshness, DocsGenerate]);
 /// Opens connections.
 const CONNECTS: On = On::of(&[
     Build,
@@ -26,12 +27,13 @@ const CONNECTS: On = On::of(&[
     Compile,
     Show,
     SourceFreshness,
+    DocsGenerate,
     RunOperation,
     Retry,
     Command::Parse,
     Debug,
 ]);
-const REFRESHES: On = On::of(&[Build, Run, Seed, Compile, Show, Retry]);
+const REFRESHES: On = On::of(&[Build, Run, Seed, Compile, Show, DocsGenerate, Retry]);
 const TYPED: On = On::of(&[Build, Test, List]);
 
 const TYPES: &[&str] = &[
@@ -100,6 +102,15 @@ flags! {
         .env("CLEAN_PROJECT_FILES_ONLY");
     UPGRADE = Flag::new("upgrade", Kind::Mark, On::of(&[Deps]), "resolve versions again instead of reading package-lock.yml");
     LOCK = Flag::new("lock", Kind::Mark, On::of(&[Deps]), "only write package-lock.yml");
+
+    COMPILE = Flag::new("compile", Kind::Switch(true), On::of(&[DocsGenerate]), "compile the nodes first, for their code in the pages");
+    EMPTY_CATALOG = Flag::new("empty-catalog", Kind::Mark, On::of(&[DocsGenerate]), "ask the database nothing: the catalog is written without relations");
+    STATIC = Flag::new("static", Kind::Mark, On::of(&[DocsGenerate]), "write the page as `static_index.html` too; index.html itself never needs a server");
+    HOST = Flag::new("host", Kind::Value("ADDRESS"), On::of(&[DocsServe]), "the address to listen on; other machines see the pages only on another one than the default")
+        .default("127.0.0.1");
+    PORT = Flag::new("port", Kind::Number(0), On::of(&[DocsServe]), "the port to listen on; 0 takes a free one")
+        .default("8080");
+    BROWSER = Flag::new("browser", Kind::Switch(true), On::of(&[DocsServe]), "open the pages in the browser");
 
     // Where, and as whom.
     PROJECT_DIR = Flag::new("project-dir", Kind::Value("DIR"), On::ALL, "the folder of dbt_project.yml")
@@ -224,7 +235,6 @@ pub(super) static REFUSED: &[Refused] = &[
     refused("add-package", true, None, "write the package into packages.yml"),
     refused("source", true, None, "write the package into packages.yml"),
     refused("sql", true, None, "give the name of a macro"),
-    refused("static", false, None, "there is no documentation site yet"),
 ];
 
 /// A command as it is typed and explained.
@@ -304,6 +314,20 @@ pub(super) static COMMANDS: &[Spec] = &[
         "Asks every source table that has `freshness` how old its newest row is, and writes `target/sources.json`.",
     ),
     spec(
+        DocsGenerate,
+        &[],
+        "",
+        "write the documentation of the project as one page",
+        "Compiles the project, asks the database for columns and sizes, and writes `target/catalog.json` and `target/index.html`: one file with search, pages of all members and their lineage, which opens without a server.",
+    ),
+    spec(
+        DocsServe,
+        &[],
+        "",
+        "show the documentation in the browser",
+        "Serves the page of `docs generate`, manifest.json and catalog.json on this machine until Ctrl-C.",
+    ),
+    spec(
         RunOperation,
         &[],
         "MACRO",
@@ -343,7 +367,6 @@ pub(super) static COMMANDS: &[Spec] = &[
 /// Commands of dbt that we do not have, with the reason.
 pub(super) static REFUSED_COMMANDS: &[(&str, &str)] = &[
     ("clone", "relations are not copied from other schemas yet"),
-    ("docs", "there is no documentation site yet"),
     ("init", "write dbt_project.yml and profiles.yml by hand for now"),
     ("rpc", "dbt itself has removed it"),
 ];

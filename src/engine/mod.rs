@@ -6,6 +6,7 @@ mod clean;
 mod compile;
 mod debug;
 mod deps;
+mod docs;
 mod freshness;
 mod list;
 mod operation;
@@ -13,6 +14,7 @@ mod options;
 mod retry;
 mod rows;
 mod run;
+mod serve;
 mod show;
 mod state;
 mod warn;
@@ -26,6 +28,7 @@ pub use options::{Command, Options, Output};
 pub use warn::WarnError;
 
 use crate::adapter::Drivers;
+use crate::artifacts::Catalog;
 use crate::diag::Diagnostic;
 use crate::diag::log::Log;
 use crate::execute::{CancelToken, Event, EventSink, FreshnessResults, RunResults};
@@ -62,6 +65,8 @@ pub enum CommandResult {
     Rows(Arc<Vec<arrow_array::RecordBatch>>),
     /// `parse`
     Manifest(Arc<Manifest>),
+    /// `docs generate`
+    Catalog(Arc<Catalog>),
     /// Whether `debug` found everything in order.
     Debug(bool),
 }
@@ -122,6 +127,8 @@ fn dispatch(call: &mut Call<'_>) -> Result<Done, Vec<Diagnostic>> {
         Command::RunOperation => operation::operation(call),
         Command::Clean => clean::clean(call),
         Command::Retry => retry::retry(call),
+        Command::DocsGenerate => docs::generate(call),
+        Command::DocsServe => serve::serve(call),
     }
 }
 

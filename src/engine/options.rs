@@ -25,11 +25,13 @@ pub enum Command {
     SourceFreshness,
     RunOperation,
     Clean,
+    DocsGenerate,
+    DocsServe,
     Retry,
 }
 
 impl Command {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Build,
         Self::Run,
         Self::Test,
@@ -40,6 +42,8 @@ impl Command {
         Self::List,
         Self::Parse,
         Self::SourceFreshness,
+        Self::DocsGenerate,
+        Self::DocsServe,
         Self::RunOperation,
         Self::Retry,
         Self::Deps,
@@ -47,7 +51,7 @@ impl Command {
         Self::Clean,
     ];
 
-    /// As it is typed; also dbt's `flags.WHICH`, except for freshness.
+    /// As it is typed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Build => "build",
@@ -65,6 +69,8 @@ impl Command {
             Self::RunOperation => "run-operation",
             Self::Clean => "clean",
             Self::Retry => "retry",
+            Self::DocsGenerate => "docs generate",
+            Self::DocsServe => "docs serve",
         }
     }
 
@@ -72,6 +78,8 @@ impl Command {
     pub fn which(self) -> &'static str {
         match self {
             Self::SourceFreshness => "freshness",
+            Self::DocsGenerate => "generate",
+            Self::DocsServe => "serve",
             other => other.as_str(),
         }
     }
@@ -154,6 +162,17 @@ pub struct Options {
     pub upgrade: bool,
     /// `deps` only writes package-lock.yml.
     pub lock: bool,
+    /// `docs generate` compiles first.
+    pub compile: bool,
+    /// `docs generate` asks the database nothing, and writes a catalog without relations.
+    pub empty_catalog: bool,
+    /// dbt's flag for a page that needs no server; ours never does.
+    pub static_page: bool,
+    /// Where `docs serve` listens.
+    pub host: String,
+    pub port: u16,
+    /// `docs serve` opens the browser.
+    pub browser: bool,
     /// The command line as it was typed, for artifacts and logs.
     pub invocation_command: String,
 }
@@ -199,6 +218,12 @@ impl Default for Options {
             clean_project_files_only: true,
             upgrade: false,
             lock: false,
+            compile: true,
+            empty_catalog: false,
+            static_page: false,
+            host: "127.0.0.1".to_owned(),
+            port: 8080,
+            browser: true,
             invocation_command: String::new(),
         }
     }
@@ -247,6 +272,11 @@ impl Options {
         if command == Command::RunOperation {
             put("macro", json!(self.operation));
             put("args", Value::Object(self.args.clone()));
+        }
+        if command == Command::DocsGenerate {
+            put("compile", json!(self.compile));
+            put("empty_catalog", json!(self.empty_catalog));
+            put("static", json!(self.static_page));
         }
         map
     }

@@ -3,6 +3,7 @@
 
 pub mod cancel;
 mod coordinator;
+mod describe;
 pub mod events;
 mod freshness;
 mod hooks;
@@ -17,6 +18,7 @@ mod unit_test;
 mod worker;
 
 pub use cancel::CancelToken;
+pub use describe::describe;
 pub use events::{Event, EventSink, NoEvents};
 pub use freshness::freshness;
 pub use operation::operation;

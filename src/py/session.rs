@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -10,7 +11,7 @@ use super::door::{self, Ended};
 use super::duckdb::Driver;
 use super::modules::PythonModules;
 use super::results::RunResults;
-use super::{errors, stream};
+use super::{errors, json, stream};
 use crate::adapter::Drivers;
 use crate::cli::{self, Host};
 use crate::diag::Diagnostic;
@@ -118,6 +119,10 @@ fn result<'py>(py: Python<'py>, result: &CommandResult) -> PyResult<Bound<'py, P
         CommandResult::Run(run) => Bound::new(py, RunResults::of_run(run))?.into_any(),
         CommandResult::Freshness(run) => Bound::new(py, RunResults::of_freshness(run))?.into_any(),
         CommandResult::List(lines) => PyList::new(py, lines)?.into_any(),
+        CommandResult::Catalog(catalog) => {
+            let entries = serde_json::to_value(&**catalog).map_err(|error| PyValueError::new_err(error.to_string()))?;
+            json::to_python(py, &entries)?
+        }
         CommandResult::Rows(batches) => Bound::new(py, Table::new(batches.to_vec()))?.into_any(),
         CommandResult::Debug(healthy) => healthy.into_pyobject(py)?.to_owned().into_any(),
     })

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import textwrap
 import uuid
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "examples" / "retail"
+#: The browser that shows the documentation, where this machine has one.
+BROWSERS = [found for found in map(shutil.which, ["chromium", "google-chrome", "chromium-browser"]) if found][:1]
 SERVERS = {"mariadb": "HEADWATER_TEST_MARIADB", "mysql": "HEADWATER_TEST_MYSQL"}
 
 
@@ -146,4 +149,5 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse
 def pytest_report_header() -> list[str]:
     """Say at once which databases are tested."""
     missing = [kind for kind, variable in SERVERS.items() if os.environ.get(variable) == "none"]
-    return [f"databases: {', '.join(kinds())}" + (f" (NOT TESTED: {', '.join(missing)})" if missing else "")]
+    databases = f"databases: {', '.join(kinds())}" + (f" (NOT TESTED: {', '.join(missing)})" if missing else "")
+    return [databases, f"browser: {BROWSERS[0] if BROWSERS else 'none (NOT TESTED: the page in a browser)'}"]

@@ -1,7 +1,10 @@
 //! Reading `information_schema`. Names are compared without case, as DuckDB does.
 
 use super::quoted;
-use crate::adapter::{Cell, Column, Connection, DbResult, Include, Relation, RelationType, SchemaName};
+use crate::adapter::{
+    Cell, Column, Connection, DbResult, Described, DescribedColumn, Include, Relation, RelationType, SchemaName,
+    described,
+};
 
 const QUOTE: char = '"';
 /// The catalog of temporary tables.
@@ -10,6 +13,14 @@ const TEMPORARY: &str = "temp";
 /// A name as it is compared.
 fn folded(name: &str) -> String {
     quoted(&name.to_lowercase())
+}
+
+/// `('db', 'schema'), …` as names are compared.
+fn pairs(schemas: &[SchemaName], default: &str) -> String {
+    let pair = |name: &SchemaName| {
+        format!("({}, {})", folded(name.database.as_deref().unwrap_or(default)), folded(&name.schema))
+    };
+    schemas.iter().map(pair).collect::<Vec<_>>().join(", ")
 }
 
 /// All tables and views of the schemas, with one statement.
@@ -21,10 +32,7 @@ pub(super) fn list_relations(
     if schemas.is_empty() {
         return Ok(Vec::new());
     }
-    let pair = |name: &SchemaName| {
-        format!("({}, {})", folded(name.database.as_deref().unwrap_or(default)), folded(&name.schema))
-    };
-    let wanted = schemas.iter().map(pair).collect::<Vec<_>>().join(", ");
+    let wanted = pairs(schemas, default);
     let sql = format!(
         "select table_catalog, table_schema, table_name, table_type from system.information_schema.tables \
          where (lower(table_catalog), lower(table_schema)) in ({wanted})"
@@ -78,6 +86,68 @@ pub(super) fn columns(connection: &mut dyn Connection, relation: &Relation) -> D
         Some(Column { nullable: text(nullable).as_deref() == Some("YES"), ..column })
     };
     Ok(table.rows.iter().filter_map(column).collect())
+}
+
+/// All tables and views of the schemas with their columns, with two statements.
+pub(in crate::adapter) fn describe(
+    connection: &mut dyn Connection,
+    schemas: &[SchemaName],
+    default: &str,
+) -> DbResult<Vec<Described>> {
+    if schemas.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = format!("(lower(database_name), lower(schema_name)) in ({})", pairs(schemas, default));
+    let relations = connection.execute(
+        &format!(
+            "select database_name, schema_name, table_name, 'BASE TABLE', comment, estimated_size \
+             from duckdb_tables() where {wanted} \
+             union all select database_name, schema_name, view_name, 'VIEW', comment, null \
+             from duckdb_views() where {wanted}"
+        ),
+        true,
+    )?;
+    let columns = connection.execute(
+        &format!(
+            "select database_name, schema_name, table_name, column_name, column_index, data_type, comment \
+             from duckdb_columns() where {wanted} order by database_name, schema_name, table_name, column_index"
+        ),
+        true,
+    )?;
+    let relation = |row: &Vec<Cell>| {
+        let [database, schema, name, kind, comment, rows] = row.as_slice() else { return None };
+        Some(Described {
+            database: text(database),
+            schema: text(schema)?,
+            name: text(name)?,
+            kind: text(kind)?,
+            comment: text(comment),
+            owner: None,
+            rows: number(rows),
+            bytes: None,
+            columns: Vec::new(),
+        })
+    };
+    let column = |row: &Vec<Cell>| {
+        let [database, schema, table, name, index, data_type, comment] = row.as_slice() else { return None };
+        let column = DescribedColumn {
+            name: text(name)?,
+            index: number(index)?,
+            data_type: text(data_type)?,
+            comment: text(comment),
+        };
+        Some(((text(database), text(schema)?, text(table)?), column))
+    };
+    let relations = relations.table.rows.iter().filter_map(relation).collect();
+    Ok(described::join(relations, columns.table.rows.iter().filter_map(column)))
+}
+
+fn number(cell: &Cell) -> Option<u64> {
+    match cell {
+        Cell::Int(number) => (*number).try_into().ok(),
+        Cell::UInt(number) => Some(*number),
+        _ => None,
+    }
 }
 
 fn text(cell: &Cell) -> Option<String> {

@@ -2,7 +2,8 @@
 
 use super::literal::quoted;
 use crate::adapter::{
-    Cell, Column, Connection, DbErrorKind, DbResult, Include, Relation, RelationType, SchemaName, Table,
+    Cell, Column, Connection, DbErrorKind, DbResult, Described, DescribedColumn, Include, Relation, RelationType,
+    SchemaName, Table, described,
 };
 
 const QUOTE: char = '`';
@@ -88,6 +89,61 @@ fn temporary_columns(connection: &mut dyn Connection, relation: &Relation) -> Db
         Some(Column { nullable: text(nullable).as_deref() == Some("YES"), ..column })
     };
     Ok(table.rows.iter().filter_map(column).collect())
+}
+
+/// All tables and views of the schemas with their columns, with two statements.
+pub(in crate::adapter) fn describe(
+    connection: &mut dyn Connection,
+    schemas: &[SchemaName],
+) -> DbResult<Vec<Described>> {
+    if schemas.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names = schemas.iter().map(|name| quoted(&name.schema)).collect::<Vec<_>>().join(", ");
+    let relations = connection.execute(
+        &format!(
+            "select table_schema, table_name, table_type, table_comment, table_rows, data_length + index_length \
+             from information_schema.tables where table_schema in ({names}) and table_type <> 'SEQUENCE'"
+        ),
+        true,
+    )?;
+    let columns = connection.execute(
+        &format!(
+            "select table_schema, table_name, column_name, ordinal_position, column_type, column_comment \
+             from information_schema.columns where table_schema in ({names}) \
+             order by table_schema, table_name, ordinal_position"
+        ),
+        true,
+    )?;
+    let relation = |row: &Vec<Cell>| {
+        let [schema, name, kind, comment, rows, bytes] = row.as_slice() else { return None };
+        let kind = text(kind)?;
+        // The server writes `VIEW` (or what is wrong with the view) into the comment of every view.
+        let is_table = !kind.contains("VIEW");
+        Some(Described {
+            database: None,
+            schema: text(schema)?,
+            name: text(name)?,
+            comment: text(comment).filter(|comment| is_table && !comment.is_empty()),
+            owner: None,
+            rows: number(rows).filter(|_| is_table),
+            bytes: number(bytes).filter(|_| is_table),
+            columns: Vec::new(),
+            kind,
+        })
+    };
+    let column = |row: &Vec<Cell>| {
+        let [schema, table, name, index, data_type, comment] = row.as_slice() else { return None };
+        let column = DescribedColumn {
+            name: text(name)?,
+            index: number(index)?,
+            data_type: text(data_type)?,
+            comment: text(comment).filter(|comment| !comment.is_empty()),
+        };
+        Some(((None, text(schema)?, text(table)?), column))
+    };
+    let relations = relations.table.rows.iter().filter_map(relation).collect();
+    Ok(described::join(relations, columns.table.rows.iter().filter_map(column)))
 }
 
 /// Some servers send the catalog's texts as bytes.

@@ -14,13 +14,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub(super) use self::catalog::describe;
 use self::connection::MySqlConnection;
 use self::credentials::Credentials;
 pub(super) use self::literal::literal;
 use self::server::Server;
 use super::{
-    Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Include,
-    Relation, SchemaName,
+    Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Described,
+    Include, Relation, SchemaName,
 };
 use crate::diag;
 
@@ -126,6 +127,10 @@ impl Adapter for MySqlAdapter {
 
     fn columns(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<Column>> {
         catalog::columns(connection, relation)
+    }
+
+    fn describe(&self, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Described>> {
+        catalog::describe(connection, schemas)
     }
 
     fn literal(&self, cell: &Cell) -> String {
