@@ -16,6 +16,9 @@
 //! | 11 | [`cli`] | the command line |
 //! | 12 | `py` | the Python face (feature `python`) |
 
+/// Headwater's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 pub mod adapter;
 pub mod artifacts;
 pub mod cli;

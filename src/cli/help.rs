@@ -10,7 +10,7 @@ const COLUMN: usize = 34;
 const WIDTH: usize = 110;
 
 pub(super) fn version() -> String {
-    format!("headwater {} (speaks dbt {DBT_VERSION})\n", env!("CARGO_PKG_VERSION"))
+    format!("headwater {} (speaks dbt {DBT_VERSION})\n", crate::VERSION)
 }
 
 pub(super) fn help(command: Option<Command>) -> String {

@@ -73,7 +73,7 @@ impl Writer {
 fn data(event: &Event) -> Value {
     match event {
         Event::Started { command, version } => json!({"command": command, "version": version}),
-        Event::Adapter { kind, version, .. } => json!({"adapter_name": kind, "adapter_version": version}),
+        Event::Adapter { kind, version } => json!({"adapter_name": kind, "adapter_version": version}),
         Event::Found { counts } => {
             json!({"counts": counts.iter().map(|(what, n)| ((*what).to_owned(), json!(n))).collect::<Map<_, _>>()})
         }

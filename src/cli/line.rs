@@ -100,9 +100,8 @@ pub(super) fn lines(event: &Event, width: usize) -> Vec<Line> {
         Event::Started { version, .. } => {
             vec![info("A001", "MainReportVersion", format!("Running with headwater={version}"))]
         }
-        Event::Adapter { kind, product, version } => {
-            let server = format!("{product} {version}");
-            vec![info("E034", "AdapterRegistered", format!("Registered adapter: {kind} ({})", server.trim()))]
+        Event::Adapter { kind, version } => {
+            vec![info("E034", "AdapterRegistered", format!("Registered adapter: {kind}={version}"))]
         }
         Event::Found { counts } => {
             let counts: Vec<String> =

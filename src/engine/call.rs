@@ -98,9 +98,7 @@ impl<'a> Call<'a> {
     /// Parses the project, draws its graph, and writes manifest.json.
     pub(super) fn ready(&mut self) -> Stage<Ready> {
         let (project, adapter) = self.load()?;
-        let server = adapter.capabilities();
-        let (kind, product, version) = (adapter.kind().to_owned(), server.product, server.version);
-        self.host.events.event(&Event::Adapter { kind, product, version });
+        self.host.events.event(&Event::Adapter { kind: adapter.kind().to_owned(), version: crate::VERSION });
         let parsed = manifest::parse(&project, &*adapter, &self.jinja, &self.host.log)?;
         self.warn(parsed.manifest.warnings.iter().cloned())?;
         let dag = Dag::new(&parsed.manifest)?;

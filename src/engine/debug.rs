@@ -14,7 +14,7 @@ pub(super) fn debug(call: &mut Call<'_>) -> Stage<Done> {
         return Ok(config_dir(call));
     }
     if !call.options.connection {
-        report.line("headwater", &format!("{} (speaks dbt {DBT_VERSION})", env!("CARGO_PKG_VERSION")));
+        report.line("headwater", &format!("{} (speaks dbt {DBT_VERSION})", crate::VERSION));
         report.line("platform", &format!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
     }
     match call.load() {

@@ -106,7 +106,7 @@ impl From<CommandResult> for Done {
 /// Does what `command` says. Events and log entries go to the host while it works.
 pub fn invoke(command: Command, options: &Options, host: &Host) -> Outcome {
     let clock = Instant::now();
-    host.events.event(&Event::Started { command: command.as_str(), version: env!("CARGO_PKG_VERSION") });
+    host.events.event(&Event::Started { command: command.as_str(), version: crate::VERSION });
     let mut call = Call::new(command, options, host);
     let done = dispatch(&mut call);
     let outcome = outcome(done, call.warnings);

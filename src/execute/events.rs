@@ -16,8 +16,8 @@ pub enum Event {
     /// The adapter of the profile is known.
     Adapter {
         kind: String,
-        product: String,
-        version: String,
+        /// The adapter's, which is Headwater's own: no connection is made before there is something to run.
+        version: &'static str,
     },
     /// The project is parsed: what is in it (`models`, 5), in dbt's order.
     Found {

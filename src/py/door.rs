@@ -111,6 +111,6 @@ fn tell(py: Python<'_>, callbacks: &[Py<PyAny>], event: &Event) -> PyResult<()> 
 fn bug(panic: &(dyn Any + Send)) -> Diagnostic {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Diagnostic::error(Code::Internal, format!("a bug in Headwater {}: {text}", env!("CARGO_PKG_VERSION")))
+    Diagnostic::error(Code::Internal, format!("a bug in Headwater {}: {text}", crate::VERSION))
         .help("please report it with the command and the project's shape")
 }

@@ -24,5 +24,5 @@ mod _core {
     /// The version of the distribution.
     #[pymodule_export]
     #[expect(non_upper_case_globals)]
-    const __version__: &str = env!("CARGO_PKG_VERSION");
+    const __version__: &str = crate::VERSION;
 }

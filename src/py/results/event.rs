@@ -22,9 +22,7 @@ impl Event {
         use execute::Event as E;
         let (name, data, result) = match event {
             E::Started { command, version } => ("started", json!({"command": command, "version": version}), None),
-            E::Adapter { kind, product, version } => {
-                ("adapter", json!({"type": kind, "product": product, "version": version}), None)
-            }
+            E::Adapter { kind, version } => ("adapter", json!({"type": kind, "version": version}), None),
             E::Found { counts } => {
                 let counts: Map<String, Value> =
                     counts.iter().map(|(kind, n)| ((*kind).to_owned(), json!(n))).collect();
