@@ -344,8 +344,8 @@ mod tests {
         assert_eq!(problem("build --target --quiet").0, "`--target` needs a value");
         assert_eq!(problem("build --quiet=yes").0, "`--quiet` takes no value");
         assert_eq!(
-            problem("build --defer").0,
-            "dbt's option `--defer` is not supported: refs always mean the relations of the own target"
+            problem("build --use-v2-parser").0,
+            "dbt's option `--use-v2-parser` is not supported: there is one parser"
         );
         assert!(problem("rpc").0.starts_with("dbt's command `rpc` is not supported"));
         assert_eq!(problem("docs").0, "`docs` needs to be told what to do");

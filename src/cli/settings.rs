@@ -156,6 +156,9 @@ fn options(values: &Values<'_>, given: &Given, command: Command, colors: bool) -
         resource_types: if by_models { vec![ResourceType::Model] } else { resource_types },
         exclude_resource_types: types(values, &EXCLUDE_RESOURCE_TYPES, command),
         state: values.path(&STATE),
+        defer: values.switch(&DEFER),
+        favor_state: values.switch(&FAVOR_STATE),
+        defer_state: values.path(&DEFER_STATE),
         full_refresh: values.set_switch(&FULL_REFRESH),
         store_failures: values.set_switch(&STORE_FAILURES),
         fail_fast: values.switch(&FAIL_FAST),
@@ -385,11 +388,12 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_is_refused_from_the_environment_too() {
-        let problems = made(&["run"], &[("DBT_DEFER", "true"), ("DBT_EMPTY", "false")], "").unwrap_err();
+        let problems =
+            made(&["run"], &[("DBT_USE_V2_PARSER", "true"), ("DBT_MACRO_DEBUGGING", "false")], "").unwrap_err();
         assert_eq!(problems.len(), 1);
         assert_eq!(
             problems[0].message,
-            "dbt's environment variable `DBT_DEFER` is not supported: refs always mean the relations of the own target"
+            "dbt's environment variable `DBT_USE_V2_PARSER` is not supported: there is one parser"
         );
     }
 

@@ -72,6 +72,12 @@ flags! {
 
     STATE = Flag::new("state", Kind::Value("DIR"), On::ALL, "a folder with artifacts of an earlier run, to compare with: `state:…`, `result:…`, `source_status:…`; for `retry` the run to take up")
         .env("STATE").default("none; for `retry` the target folder");
+    DEFER = Flag::new("defer", Kind::Switch(false), On::ALL, "let refs lead to the relations of --state where the own target has none")
+        .env("DEFER").in_project();
+    FAVOR_STATE = Flag::new("favor-state", Kind::Switch(false), On::ALL, "with --defer: also where the own target has them, unless they are selected")
+        .env("FAVOR_STATE").in_project();
+    DEFER_STATE = Flag::new("defer-state", Kind::Value("DIR"), On::ALL, "with --defer: a folder to use instead of --state")
+        .env("DEFER_STATE");
 
     // How to run.
     FULL_REFRESH = Flag::new("full-refresh", Kind::Switch(false), REFRESHES, "rebuild incremental models and seeds from scratch")
@@ -186,16 +192,10 @@ const fn refused(long: &'static str, takes_value: bool, env: Option<&'static str
     Refused { long, takes_value, env, why }
 }
 
-const DEFER: &str = "refs always mean the relations of the own target";
 const SAMPLE: &str = "models are built from all of their input";
 
 /// Flags of dbt that would change what a command does, and that we do not have.
 pub(super) static REFUSED: &[Refused] = &[
-    refused("defer", false, Some("DEFER"), DEFER),
-    refused("no-defer", false, None, DEFER),
-    refused("defer-state", true, Some("DEFER_STATE"), DEFER),
-    refused("favor-state", false, Some("FAVOR_STATE"), DEFER),
-    refused("no-favor-state", false, None, DEFER),
     refused("empty", false, Some("EMPTY"), SAMPLE),
     refused("no-empty", false, None, SAMPLE),
     refused("sample", true, Some("SAMPLE"), SAMPLE),

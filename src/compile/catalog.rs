@@ -110,7 +110,7 @@ fn schema_name(scope: &Scope, database: Option<String>, schema: String) -> Schem
     SchemaName { database: database.filter(|_| has_databases).or_else(|| scope.runtime.adapter().database()), schema }
 }
 
-fn get(
+pub(super) fn get(
     scope: &Arc<Scope>,
     database_name: Option<String>,
     schema: Option<String>,

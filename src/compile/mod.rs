@@ -27,7 +27,7 @@ pub use database_error::Failure;
 pub use lazy::resource as resource_value;
 pub use objects::relation::Naming;
 pub use objects::table::{TableObject, cell_value, text_table};
-pub use runtime::{Options, Parts, Runtime};
+pub use runtime::{Deferred, Options, Parts, Runtime};
 pub use scope::{Scope, Subject};
 pub use sql::Compiled;
 pub use unit_test::UnitScope;

@@ -1,6 +1,9 @@
 //! `ref` and `source` at run time: only what parsing has seen, so that the order of the run is right.
 
+use std::sync::Arc;
+
 use super::Subject;
+use super::catalog;
 use super::objects::relation::RelationObject;
 use super::scope::{self, Scope};
 use super::unit_test::UnitScope;
@@ -28,7 +31,7 @@ pub(super) fn reference(state: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<V
     resolve(&scope, &call)
 }
 
-fn resolve(scope: &Scope, call: &RefCall) -> Result<Value, Error> {
+fn resolve(scope: &Arc<Scope>, call: &RefCall) -> Result<Value, Error> {
     let runtime = &scope.runtime;
     let found = runtime.manifest.resolve_ref(scope.subject.package(), call);
     let node = found.map_err(|missing| jinja::raise(not_found(scope, call, &missing)))?;
@@ -42,8 +45,24 @@ fn resolve(scope: &Scope, call: &RefCall) -> Result<Value, Error> {
         scope.note_ephemeral(&node.unique_id);
         return Ok(RelationObject::value(runtime.naming.cte(&node.alias), runtime.naming));
     }
-    let relation = limited(scope, runtime.node_relation(node));
+    let relation = limited(scope, referred(scope, node)?);
     Ok(RelationObject::value(relation, runtime.naming))
+}
+
+/// The node's own relation, or with `--defer` the other one: where it is favoured, or the own one does not exist.
+fn referred(scope: &Arc<Scope>, node: &Node) -> Result<Relation, Error> {
+    let own = scope.runtime.node_relation(node);
+    let Some(deferred) = scope.runtime.options.deferred.get(&node.unique_id) else { return Ok(own) };
+    let exists = || catalog::get(scope, own.database.clone(), own.schema.clone(), own.identifier.clone());
+    if !deferred.always && exists()?.is_some() {
+        return Ok(own);
+    }
+    Ok(Relation {
+        database: deferred.database.clone(),
+        schema: Some(deferred.schema.clone()),
+        identifier: Some(deferred.identifier.clone()),
+        ..own
+    })
 }
 
 /// `source(name, table)`

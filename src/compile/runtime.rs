@@ -43,6 +43,18 @@ pub struct Options {
     pub arguments: Map<String, Json>,
     /// Whether compiled and executed SQL goes to `target/`.
     pub write_sql: bool,
+    /// `--defer`: where refs may lead instead.
+    pub deferred: HashMap<UniqueId, Deferred>,
+}
+
+/// A node's relation in another place, such as production.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deferred {
+    pub database: Option<String>,
+    pub schema: String,
+    pub identifier: String,
+    /// Even if the own target has the relation.
+    pub always: bool,
 }
 
 /// Shared by all workers; see the module.

@@ -16,6 +16,7 @@ use crate::jinja::{Engine, Library};
 use crate::manifest::{self, Manifest, ResourceType, UniqueId};
 use crate::plan::{Plan, Verb};
 use crate::project::{self, Project, Request};
+use crate::select::state::EarlierManifest;
 use crate::select::{self, Earlier, Selected, Selection, Selectors};
 
 /// A stage gives its value, or everything that is wrong.
@@ -41,6 +42,8 @@ pub(super) struct Ready {
     pub dag: Dag,
     /// The artifacts of `--state`.
     pub earlier: Option<Earlier>,
+    /// The manifest of `--defer`.
+    pub deferred: Option<EarlierManifest>,
 }
 
 impl<'a> Call<'a> {
@@ -104,7 +107,9 @@ impl<'a> Call<'a> {
         let dag = Dag::new(&parsed.manifest)?;
         self.host.events.event(&Event::Found { counts: found(&parsed.manifest) });
         let earlier = state::read(&project, self.options)?;
-        let ready = Ready { project, adapter, manifest: parsed.manifest, library: parsed.library, dag, earlier };
+        let deferred = state::deferred(&project, self.options, earlier.as_ref())?;
+        let ready =
+            Ready { project, adapter, manifest: parsed.manifest, library: parsed.library, dag, earlier, deferred };
         self.write_manifest(&ready, None)?;
         Ok(ready)
     }
@@ -151,8 +156,17 @@ impl<'a> Call<'a> {
 
     pub(super) fn runtime(&self, ready: &Ready, selected: Vec<UniqueId>, write_sql: bool) -> Stage<Arc<Runtime>> {
         let log: Arc<dyn Log> = self.host.log.clone();
-        let options =
-            compile::Options { empty: false, selected, arguments: self.options.arguments(self.command), write_sql };
+        let favor = self.options.favor_state;
+        let deferred = ready.deferred.as_ref();
+        let deferred = deferred.map(|earlier| state::deferred_relations(&ready.manifest, earlier, &selected, favor));
+        let deferred = deferred.unwrap_or_default();
+        let options = compile::Options {
+            deferred,
+            empty: false,
+            selected,
+            arguments: self.options.arguments(self.command),
+            write_sql,
+        };
         Runtime::new(Parts {
             project: ready.project.clone(),
             manifest: ready.manifest.clone(),

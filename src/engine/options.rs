@@ -122,6 +122,12 @@ pub struct Options {
 
     /// A folder with artifacts of an earlier run, from the project's root.
     pub state: Option<PathBuf>,
+    /// Refs lead to the relations of the state where the own target has none.
+    pub defer: bool,
+    /// With `defer`: also where it has them, unless they are selected.
+    pub favor_state: bool,
+    /// With `defer`: instead of `state`.
+    pub defer_state: Option<PathBuf>,
 
     // How to run.
     /// None: as the model's config says.
@@ -195,6 +201,9 @@ impl Default for Options {
             resource_types: Vec::new(),
             exclude_resource_types: Vec::new(),
             state: None,
+            defer: false,
+            favor_state: false,
+            defer_state: None,
             full_refresh: None,
             store_failures: None,
             fail_fast: false,
@@ -255,6 +264,9 @@ impl Options {
         put("resource_types", json!(types(&self.resource_types)));
         put("exclude_resource_types", json!(types(&self.exclude_resource_types)));
         put("state", json!(path(&self.state)));
+        put("defer", json!(self.defer));
+        put("favor_state", json!(self.favor_state));
+        put("defer_state", json!(path(&self.defer_state)));
         put("full_refresh", json!(self.full_refresh.unwrap_or(false)));
         put("store_failures", json!(self.store_failures.unwrap_or(false)));
         put("fail_fast", json!(self.fail_fast));

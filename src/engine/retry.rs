@@ -97,6 +97,9 @@ fn options(args: &Map<String, Value>, now: &Options) -> Options {
         store_failures: switch("store_failures").filter(|store| *store),
         fail_fast: switch("fail_fast").unwrap_or(now.fail_fast),
         state: text("state").map(PathBuf::from),
+        defer: switch("defer").unwrap_or(false),
+        favor_state: switch("favor_state").unwrap_or(false),
+        defer_state: text("defer_state").map(PathBuf::from),
         operation: text("macro"),
         args: mapping("args"),
         ..now.clone()

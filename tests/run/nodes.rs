@@ -1,6 +1,7 @@
 //! Models, tests, seeds, hooks: what they send and how they end.
 
 use headwater::adapter::{Cell, ColumnType, DbErrorKind};
+use headwater::compile::Deferred;
 use headwater::execute::{self, Status};
 use headwater::plan::Verb;
 use serde_json::json;
@@ -280,4 +281,25 @@ fn a_cancelled_run_reports_every_node() {
     job.cancel.cancel();
     let results = execute::run(&job);
     assert!(results.cancelled && !results.success);
+}
+
+#[test]
+fn deferred_refs_lead_elsewhere_until_the_own_relation_exists() {
+    let project = |always| {
+        let mut project =
+            Project::new(&[("models/a.sql", "select 1 as id"), ("models/b.sql", "select * from {{ ref('a') }}")]);
+        let other = Deferred { database: None, schema: "prod".into(), identifier: "a_1".into(), always };
+        project.deferred.insert("model.shop.a".into(), other);
+        project
+    };
+    let compiled = |project: &Project| project.read("target/compiled/shop/models/b.sql");
+    let alone = project(false);
+    assert!(execute::run(&alone.job(Verb::Run, &["b"])).success);
+    assert_eq!(compiled(&alone), "select * from `prod`.`a_1`");
+    let both = project(false);
+    assert!(execute::run(&both.job(Verb::Run, &[])).success);
+    assert_eq!(compiled(&both), "select * from `main`.`a`");
+    let favoured = project(true);
+    assert!(execute::run(&favoured.job(Verb::Run, &[])).success);
+    assert_eq!(compiled(&favoured), "select * from `prod`.`a_1`");
 }

@@ -1,5 +1,6 @@
 //! A project in a temporary folder, run against a scripted database.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,14 +8,14 @@ use std::sync::Arc;
 use headwater::adapter::fake::FakeAdapter;
 use headwater::adapter::session::Pool;
 use headwater::adapter::{Adapter, DbError, DbErrorKind};
-use headwater::compile::{Options, Parts, Runtime};
+use headwater::compile::{Deferred, Options, Parts, Runtime};
 use headwater::diag::Diagnostic;
 use headwater::diag::log::{Log, NullLog};
 use headwater::diag::render::{Style, text};
 use headwater::execute::{self, CancelToken, Job, NoEvents, NodeResult, RunResults, Settings, Status};
 use headwater::graph::Dag;
 use headwater::jinja::Engine;
-use headwater::manifest;
+use headwater::manifest::{self, UniqueId};
 use headwater::plan::{self, Verb};
 use headwater::project::{self, Env, Request};
 use headwater::select::{self, Selection};
@@ -28,6 +29,7 @@ pub struct Project {
     pub adapter: FakeAdapter,
     pub fail_fast: bool,
     pub empty: bool,
+    pub deferred: HashMap<UniqueId, Deferred>,
 }
 
 impl Project {
@@ -41,7 +43,7 @@ impl Project {
         write("dbt_project.yml", PROJECT);
         write("profiles.yml", PROFILES);
         files.iter().for_each(|(path, text)| write(path, text));
-        Self { folder, adapter: FakeAdapter::mysql(), fail_fast: false, empty: false }
+        Self { folder, adapter: FakeAdapter::mysql(), fail_fast: false, empty: false, deferred: HashMap::new() }
     }
 
     pub fn script(mut self, change: impl FnOnce(FakeAdapter) -> FakeAdapter) -> Self {
@@ -81,7 +83,9 @@ impl Project {
         };
         let selected = select::resolve(&selection, &parsed.manifest, &dag, None, None).expect("a valid selection");
         let plan = plan::plan(verb, &selected, &parsed.manifest, &dag);
-        let options = Options { empty: self.empty, selected: selected.ids, write_sql: true, ..Options::default() };
+        let deferred = self.deferred.clone();
+        let options =
+            Options { empty: self.empty, selected: selected.ids, write_sql: true, deferred, ..Options::default() };
         let (manifest, library) = (parsed.manifest, parsed.library);
         let pool = Pool::new(adapter, log.clone());
         let parts = Parts { project, manifest, library, engine, pool, log, options };
