@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{Earlier, EarlierExposure, EarlierManifest, EarlierNode, EarlierSource};
+use super::{Earlier, EarlierExposure, EarlierManifest, EarlierNode, EarlierSource, EarlierUnitTest};
 use crate::diag::{Code, Diagnostic};
 use crate::manifest::{
-    ColumnInfo, Config, Detail, Exposure, Manifest, Node, Resource, ResourceType, Source, UniqueId, contract_checksum,
+    ColumnInfo, Config, Detail, Exposure, Manifest, Node, Resource, ResourceType, Source, UniqueId, UnitTest,
+    contract_checksum,
 };
 
 /// Today's project beside an earlier one.
@@ -84,9 +85,7 @@ impl<'a> Comparison<'a> {
             Resource::Exposure(exposure) => {
                 self.earlier.exposures.get(id).is_none_or(|old| same_exposure(exposure, old))
             }
-            Resource::UnitTest(test) => {
-                self.earlier.unit_tests.get(id).is_some_and(|old| old.checksum.as_deref() == Some(&test.checksum))
-            }
+            Resource::UnitTest(test) => self.earlier.unit_tests.get(id).is_some_and(|old| same_unit_test(test, old)),
         }
     }
 
@@ -304,6 +303,20 @@ fn same_exposure(exposure: &Exposure, old: &EarlierExposure) -> bool {
         && same_keys(&exposure.unrendered_config, &old.unrendered_config, |_| true)
 }
 
+/// The checksum is each program's own, so another one says nothing yet.
+fn same_unit_test(test: &UnitTest, old: &EarlierUnitTest) -> bool {
+    let same_contents = || {
+        let now = json!(test);
+        let same = |key: &str, before: &Value| without_nulls(&now[key]) == without_nulls(before);
+        same("model", &old.model)
+            && same("given", &old.given)
+            && same("expect", &old.expect)
+            && same("overrides", &old.overrides)
+            && same("versions", &old.versions)
+    };
+    old.checksum.as_deref() == Some(&*test.checksum) || same_contents()
+}
+
 /// A key that is set on one side only is a difference, even if it is set to the default.
 fn same_keys(now: &Map<String, Value>, before: &Map<String, Value>, is_compared: impl Fn(&str) -> bool) -> bool {
     now.iter().all(|(key, value)| !is_compared(key) || before.get(key) == Some(value))
@@ -312,7 +325,11 @@ fn same_keys(now: &Map<String, Value>, before: &Map<String, Value>, is_compared:
 
 /// Versions of the artifact differ in which empty keys they write.
 fn without_nulls(value: &Value) -> Value {
-    let Value::Object(map) = value else { return value.clone() };
+    let map = match value {
+        Value::Object(map) => map,
+        Value::Array(items) => return items.iter().map(without_nulls).collect(),
+        _ => return value.clone(),
+    };
     let kept: Map<_, _> = map
         .iter()
         .map(|(key, value)| (key.clone(), without_nulls(value)))

@@ -141,6 +141,11 @@ pub struct DependsOn {
 #[serde(default)]
 pub struct EarlierUnitTest {
     pub checksum: Option<String>,
+    pub model: Value,
+    pub given: Value,
+    pub expect: Value,
+    pub overrides: Value,
+    pub versions: Value,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

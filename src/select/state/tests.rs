@@ -85,6 +85,18 @@ fn what_is_new_is_modified_except_sources_and_exposures() {
 }
 
 #[test]
+fn unit_tests_are_compared_by_what_they_say() {
+    let id = "unit_test.shop.orders.adds_up";
+    let other_program = earlier(|document| document["unit_tests"][id]["checksum"] = json!("other"));
+    assert_eq!(select("state:modified", Some(&other_program)).unwrap(), "");
+    let changed = earlier(|document| {
+        document["unit_tests"][id]["checksum"] = json!("other");
+        document["unit_tests"][id]["expect"]["rows"] = json!([{"id": 7}]);
+    });
+    assert_eq!(select("state:modified", Some(&changed)).unwrap(), "orders.adds_up");
+}
+
+#[test]
 fn contracts_may_not_be_broken_silently() {
     let before = earlier(|document| {
         let node = &mut document["nodes"]["model.shop.orders"];
