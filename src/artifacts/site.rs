@@ -157,7 +157,9 @@ impl<'a> Pages<'a> {
         if !matches!(node.detail, Detail::Seed { .. }) {
             put(&mut page, "raw", &node.raw_code);
             // What has no Jinja in it is the same twice.
-            put(&mut page, "sql", compiled.filter(|sql| sql.trim() != node.raw_code.trim()).unwrap_or_default());
+            if let Some(sql) = compiled.filter(|sql| sql.trim() != node.raw_code.trim()) {
+                page.insert("sql".to_owned(), lines_after(sql, &node.raw_code));
+            }
         }
         page
     }
@@ -261,6 +263,12 @@ fn shown(found: &Macro) -> bool {
     found.docs.get("show").and_then(Value::as_bool).unwrap_or(true)
 }
 
+/// The lines of `sql`; those that are in `raw` as well by their number there, since most of them are.
+fn lines_after(sql: &str, raw: &str) -> Value {
+    let known: HashMap<&str, usize> = raw.split('\n').enumerate().map(|(at, line)| (line, at)).collect();
+    sql.split('\n').map(|line| known.get(line).map_or_else(|| Value::from(line), |at| Value::from(*at))).collect()
+}
+
 /// What every page has.
 fn page(id: &str, name: &str, package: &str, file: &str) -> Map<String, Value> {
     Map::from_iter([
@@ -356,6 +364,13 @@ mod tests {
         let places: Vec<_> = ["%title%", "/*style*/", "/*data*/", "/*program*/"].map(|mark| PAGE.find(mark)).into();
         assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
         assert_eq!(PROGRAM.matches("</script").count() + STYLE.matches("</style").count(), 0);
+    }
+
+    #[test]
+    fn compiled_lines_that_are_in_the_source_are_numbers() {
+        let raw = "select id,\n    n\nfrom {{ ref('a') }}\nwhere n > 0";
+        let lines = lines_after("select id,\n    n\nfrom `s`.`a`\nwhere n > 0", raw);
+        assert_eq!(lines, json!([0, 1, "from `s`.`a`", 3]));
     }
 
     #[test]

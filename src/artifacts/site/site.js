@@ -131,7 +131,9 @@
   function codeSection(page) {
     if (!page.raw) return null;
     const views = [["Source", page.raw]];
-    if (page.sql) views.push(["Compiled", page.sql]);
+    // A number is a line of the source.
+    const lines = page.raw.split("\n");
+    if (page.sql) views.push(["Compiled", page.sql.map((line) => (typeof line === "number" ? lines[line] : line)).join("\n")]);
     const block = el("code");
     let shown = page.raw;
     const show = (text, button) => {
