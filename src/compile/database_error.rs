@@ -89,8 +89,8 @@ fn explain(scope: &Arc<Scope>, error: &DbError, fallback: &Diagnostic) -> Diagno
     let code = if error.kind == DbErrorKind::Connection { Code::Connection } else { Code::Database };
     if code == Code::Connection {
         // No statement is to blame, so no place in the project either.
-        let diagnostic = Diagnostic::error(code, phrase(error));
-        return diagnostic.help("check the target in profiles.yml; `headwater debug` tries the connection");
+        const HELP: &str = "check the target in profiles.yml; `headwater debug` tries the connection";
+        return Diagnostic::error(code, phrase(error)).help(error.help.as_deref().unwrap_or(HELP));
     }
     let mut diagnostic = Diagnostic::error(code, format!("{product} refused {who}: {}", phrase(error)));
     let places = scope.compiled.get().and_then(|compiled| Some((compiled, offending(scope, compiled, error)?)));

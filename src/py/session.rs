@@ -75,9 +75,9 @@ impl Session {
         match self.run(py, argv, &callbacks, output)? {
             Ended::Done(outcome) => {
                 let result = result(py, &outcome.result)?;
-                let problems = [outcome.diagnostics.as_slice(), outside_of_nodes(&outcome.result)].concat();
+                let problems = &outcome.diagnostics;
                 if outcome.exit_code != 0 && (result.is_none() || problems.iter().any(Diagnostic::is_error)) {
-                    return Err(errors::raise(py, &problems, Some(result)));
+                    return Err(errors::raise(py, problems, Some(result)));
                 }
                 Ok((outcome.exit_code, result))
             }
@@ -101,15 +101,6 @@ impl Session {
             // dbt's exit code of an interrupted run.
             Ended::Stopped(outcome, _) => Ok(outcome.map_or(1, |outcome| outcome.exit_code.max(1))),
         }
-    }
-}
-
-/// What kept a run from running: no connection, a schema that could not be made.
-fn outside_of_nodes(result: &CommandResult) -> &[Diagnostic] {
-    match result {
-        CommandResult::Run(run) => &run.diagnostics,
-        CommandResult::Freshness(run) => &run.diagnostics,
-        _ => &[],
     }
 }
 

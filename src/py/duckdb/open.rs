@@ -123,18 +123,23 @@ fn module(py: Python<'_>) -> DbResult<Bound<'_, PyModule>> {
         if !e.is_instance_of::<PyModuleNotFoundError>(py) {
             return from_python(py, &e);
         }
-        let message = "the Python package `duckdb` is not installed; install it with: pip install 'headwater[duckdb]'";
-        DbError::new(DbErrorKind::Connection, message)
+        let help = "install it beside headwater: `pip install 'headwater[duckdb]'`".to_owned();
+        DbError {
+            help: Some(help),
+            ..DbError::new(DbErrorKind::Connection, "the Python package `duckdb` is not installed")
+        }
     })
 }
 
 fn connect(path: &str, read_only: bool) -> DbResult<Database> {
     Python::attach(|py| {
+        let duckdb = module(py)?;
         let options = PyDict::new(py);
-        let connection = options.set_item("read_only", read_only).and_then(|()| {
-            let duckdb = module(py).map_err(|e| pyo3::exceptions::PyRuntimeError::new_err(e.message));
-            duckdb?.getattr("connect")?.call((path,), Some(&options))
-        });
+        let connect = || {
+            options.set_item("read_only", read_only)?;
+            duckdb.getattr("connect")?.call((path,), Some(&options))
+        };
+        let connection = connect();
         match connection {
             Ok(connection) => Ok(Database { connection: connection.unbind(), ours: true }),
             Err(failure) => Err(DbError { kind: DbErrorKind::Connection, ..from_python(py, &failure) }),

@@ -54,8 +54,10 @@ def test_selectors_that_cannot_be_followed(duck: Warehouse):
     project = duck.project({"models/a.sql": "select 1 as n"})
     with pytest.raises(hw.SelectionError):
         project.build(selector="nightly")
-    with pytest.raises(hw.HeadwaterError) as raised:
+    with pytest.raises(hw.SelectionError, match="--state DIR"):
         project.build(select="state:modified")
+    with pytest.raises(hw.HeadwaterError) as raised:
+        project.build(select="metric:revenue")
     assert raised.value.code == "not-supported"
 
 
