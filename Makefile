@@ -48,7 +48,7 @@ servers: ## start MariaDB and MySQL, unless HEADWATER_TEST_MARIADB and HEADWATER
 	@mkdir -p target
 	@mariadb="$${HEADWATER_TEST_MARIADB:-$$(tests/servers.sh start mariadb)}"; \
 	if [ -n "$${HEADWATER_TEST_MYSQL:-}" ]; then mysql="$$HEADWATER_TEST_MYSQL"; \
-	else mysql="$$(tests/servers.sh start mysql 2> >(tee target/mysql.log >&2))" || mysql=none; fi; \
+	else mysql="$$(tests/servers.sh start mysql 2>target/mysql.log)" || mysql=none; cat target/mysql.log >&2; fi; \
 	printf 'HEADWATER_TEST_MARIADB="%s"\nHEADWATER_TEST_MYSQL=%s\n' "$$mariadb" \
 	  "$$([ "$$mysql" = none ] && echo none || printf '"%s"' "$$mysql")" > $(SERVERS)
 	@cat $(SERVERS)

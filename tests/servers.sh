@@ -142,6 +142,15 @@ run_mysql() {
 
 # --- both
 
+# A server that outlives its starter must not hold the starter's pipes open: who reads them would wait for ever.
+close_inherited() {
+  local descriptor
+  for descriptor in /proc/self/fd/*; do
+    descriptor="${descriptor##*/}"
+    if [ "$descriptor" -gt 2 ] && [ "$descriptor" -ne 255 ]; then eval "exec $descriptor>&-"; fi
+  done
+}
+
 start() {
   local port
   exec 9>"$home/lock"
@@ -150,7 +159,7 @@ start() {
     "prepare_$kind"
     port="$(free_port)"
     rm -f "$socket" "$pidfile"
-    (trap '' HUP; exec 9>&-; "run_$kind" "$port") >"$log" 2>&1 </dev/null &
+    (trap '' HUP; close_inherited; "run_$kind" "$port") >"$log" 2>&1 </dev/null &
     for _ in $(seq 300); do
       if [ -S "$socket" ] && running; then break; fi
       if grep -q '\[ERROR\].*Aborting' "$log"; then break; fi
