@@ -2,6 +2,7 @@
     unique_key='order_key',
     post_hook=[
         "{{ index(this, 'ix_order', ['order_key']) }}",
+        "{{ index(this, 'ix_customer', ['customer_key']) }}",
         "{{ index(this, 'ix_store_date', ['store_id', 'order_date']) }}",
     ],
 ) }}
