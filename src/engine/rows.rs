@@ -3,50 +3,30 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use indexmap::IndexMap;
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use super::call::Stage;
 use crate::adapter::{Cell, Table};
 use crate::compile::text_table;
 use crate::diag::{Code, Diagnostic, SourceFile, Span};
-use crate::manifest::{Checksum, Config, Detail, Node, ResourceType};
+use crate::manifest::{Node, ResourceType};
 use crate::project::Project;
 
 /// A node that is only in memory: `--inline`.
 pub(super) fn inline_node(project: &Project, sql: &str) -> Arc<Node> {
     const NAME: &str = "inline_query";
     let file = SourceFile::new("--inline", sql);
+    let unique_id = format!("sql_operation.{}.{NAME}", project.name).into();
+    let body = Span::new(&file, 0..sql.len());
     Arc::new(Node {
-        unique_id: format!("sql_operation.{}.{NAME}", project.name).into(),
-        resource_type: ResourceType::SqlOperation,
         name: NAME.to_owned(),
-        package: project.name.clone(),
         path: format!("{NAME}.sql"),
         original_file_path: format!("sql/{NAME}.sql"),
         fqn: vec![project.name.to_string(), "sql".to_owned(), NAME.to_owned()],
         database: project.profile.database.clone(),
         schema: project.profile.schema.clone(),
         alias: NAME.to_owned(),
-        relation_name: None,
-        checksum: Checksum { name: "none", checksum: String::new() },
-        raw_code: sql.into(),
-        body: Span::new(&file, 0..sql.len()),
-        config: Config::new(ResourceType::SqlOperation),
-        tags: Vec::new(),
-        unrendered_config: Map::new(),
-        description: String::new(),
-        doc_blocks: Vec::new(),
-        columns: IndexMap::new(),
-        patch_path: None,
-        refs: Vec::new(),
-        sources: Vec::new(),
-        metrics: Vec::new(),
-        depends_on_nodes: Vec::new(),
-        depends_on_macros: Vec::new(),
-        language: "sql",
-        created_at: 0.0,
-        detail: Detail::Operation { index: 0 },
+        ..Node::bare(ResourceType::SqlOperation, unique_id, project.name.clone(), body, sql.into())
     })
 }
 

@@ -222,35 +222,16 @@ impl Shop {
         let id: UniqueId = format!("{}.shop.{name}", kind.as_str()).into();
         let file = SourceFile::new(format!("{folder}/{path}.sql"), "select 1");
         let made = Node {
-            unique_id: id.clone(),
-            resource_type: kind,
             name: name.into(),
-            package: "shop".into(),
             path: format!("{path}.sql"),
             original_file_path: format!("{folder}/{path}.sql"),
             fqn: std::iter::once("shop").chain(path.split('/')).map(str::to_owned).collect(),
-            database: None,
             schema: "main".into(),
             alias: name.into(),
-            relation_name: None,
-            checksum: Checksum { name: "sha256", checksum: String::new() },
-            raw_code: "select 1".into(),
-            body: Span::new(&file, 0..8),
-            config: Config::new(kind),
-            tags: Vec::new(),
-            unrendered_config: Map::new(),
-            description: String::new(),
-            doc_blocks: Vec::new(),
-            columns: IndexMap::new(),
             patch_path: Some("shop://models/schema.yml".into()),
-            refs: Vec::new(),
-            sources: Vec::new(),
-            metrics: Vec::new(),
             depends_on_nodes: parents.iter().map(|parent| self.id(parent)).collect(),
-            depends_on_macros: Vec::new(),
-            language: "sql",
-            created_at: 0.0,
             detail,
+            ..Node::bare(kind, id.clone(), "shop".into(), Span::new(&file, 0..8), "select 1".into())
         };
         self.manifest.nodes.insert(id.clone(), Arc::new(made));
         self.last = id;

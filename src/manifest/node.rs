@@ -151,6 +151,49 @@ pub struct Node {
     pub detail: Detail,
 }
 
+impl Node {
+    /// A node of this name with its text and nothing else: no config, no edges, nothing described.
+    pub(crate) fn bare(
+        resource_type: ResourceType,
+        unique_id: UniqueId,
+        package: Arc<str>,
+        body: Span,
+        raw_code: Arc<str>,
+    ) -> Self {
+        Self {
+            unique_id,
+            resource_type,
+            name: String::new(),
+            package,
+            path: String::new(),
+            original_file_path: String::new(),
+            fqn: Vec::new(),
+            database: None,
+            schema: String::new(),
+            alias: String::new(),
+            relation_name: None,
+            checksum: Checksum { name: "none", checksum: String::new() },
+            raw_code,
+            body,
+            config: Config::new(resource_type),
+            tags: Vec::new(),
+            unrendered_config: Map::new(),
+            description: String::new(),
+            doc_blocks: Vec::new(),
+            columns: IndexMap::new(),
+            patch_path: None,
+            refs: Vec::new(),
+            sources: Vec::new(),
+            metrics: Vec::new(),
+            depends_on_nodes: Vec::new(),
+            depends_on_macros: Vec::new(),
+            language: "sql",
+            created_at: 0.0,
+            detail: Detail::Operation { index: 0 },
+        }
+    }
+}
+
 /// What only one kind of node has.
 #[derive(Debug, Clone)]
 pub enum Detail {

@@ -12,8 +12,7 @@ use crate::diag::{Code, Diagnostic, SourceFile, Span, suggest};
 use crate::jinja::{Context, MacroDef, Template, pyvalue};
 use crate::manifest::capture::{Recorder, node_context};
 use crate::manifest::{
-    Checksum, Config, Detail, GenericTest, Node, RefCall, ResourceType, UniqueId, checks, hash, merge, tree,
-    version_text,
+    Config, Detail, GenericTest, Node, RefCall, ResourceType, UniqueId, checks, hash, merge, tree, version_text,
 };
 use crate::project::render;
 use crate::yaml::{Mapping, Node as YamlNode, Yaml};
@@ -388,9 +387,8 @@ impl Builder<'_> {
         let mut fqn = fqn_of(&package, within);
         fqn.push(full.clone());
         let values = setup.trees.own(&package, ResourceType::Test, &fqn);
+        let unique_id = format!("test.{package}.{full}.{}", test_name::digest(&full, &metadata)).into();
         Node {
-            unique_id: format!("test.{package}.{full}.{}", test_name::digest(&full, &metadata)).into(),
-            resource_type: ResourceType::Test,
             path: format!("{short}.sql"),
             original_file_path: place.original_file_path.to_string(),
             fqn,
@@ -398,23 +396,8 @@ impl Builder<'_> {
             schema: setup.dialect.schema.clone(),
             alias: full.clone(),
             name: full,
-            relation_name: None,
-            checksum: Checksum { name: "none", checksum: String::new() },
-            raw_code: raw_code(parts).into(),
-            body: self.span.clone(),
             config: Config { resource: ResourceType::Test, values },
-            tags: Vec::new(),
-            unrendered_config: Map::new(),
             description: parts.description.clone(),
-            doc_blocks: Vec::new(),
-            columns: Default::default(),
-            patch_path: None,
-            refs: Vec::new(),
-            sources: Vec::new(),
-            metrics: Vec::new(),
-            depends_on_nodes: Vec::new(),
-            depends_on_macros: Vec::new(),
-            language: "sql",
             created_at: setup.now,
             detail: Detail::GenericTest(GenericTest {
                 test_name: parts.name.clone(),
@@ -425,7 +408,7 @@ impl Builder<'_> {
                 attached_node: self.attached_id(),
                 span: Some(self.span.clone()),
             }),
-            package,
+            ..Node::bare(ResourceType::Test, unique_id, package, self.span.clone(), raw_code(parts).into())
         }
     }
 

@@ -100,10 +100,9 @@ impl Builder<'_> {
     /// The node as templates see it while it is rendered.
     fn node(&self, draft: Draft, values: Map<String, Value>) -> Node {
         let setup = self.setup;
-        let body = Span::new(&draft.source, draft.body.clone());
+        let body = Span::new(&draft.source, draft.body);
+        let raw_code = body.text().into();
         Node {
-            unique_id: draft.unique_id,
-            resource_type: draft.kind,
             name: draft.name.clone(),
             path: draft.path,
             original_file_path: draft.original_file_path,
@@ -111,26 +110,12 @@ impl Builder<'_> {
             database: setup.dialect.database.clone(),
             schema: setup.dialect.schema.clone(),
             alias: draft.name,
-            relation_name: None,
             checksum: draft.checksum,
-            raw_code: draft.source.text[draft.body].into(),
-            body,
             config: Config { resource: draft.kind, values },
             tags: draft.tags,
-            unrendered_config: Map::new(),
-            description: String::new(),
-            doc_blocks: Vec::new(),
-            columns: IndexMap::new(),
-            patch_path: None,
-            refs: Vec::new(),
-            sources: Vec::new(),
-            metrics: Vec::new(),
-            depends_on_nodes: Vec::new(),
-            depends_on_macros: Vec::new(),
-            language: "sql",
             created_at: setup.now,
             detail: draft.detail,
-            package: draft.package,
+            ..Node::bare(draft.kind, draft.unique_id, draft.package, body, raw_code)
         }
     }
 
