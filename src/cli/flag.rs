@@ -55,6 +55,14 @@ impl Kind {
     }
 }
 
+/// An older name of an environment variable.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Legacy {
+    pub name: &'static str,
+    /// It says the contrary: `NO_PRINT`.
+    pub negated: bool,
+}
+
 /// One flag. Parsing, environment variables, help and documentation are made from it.
 #[derive(Debug)]
 pub(super) struct Flag {
@@ -64,6 +72,8 @@ pub(super) struct Flag {
     pub aliases: &'static [&'static str],
     /// Without `DBT_`.
     pub env: Option<&'static str>,
+    /// An older environment variable, without `DBT_`, that dbt still reads.
+    pub legacy: Option<Legacy>,
     /// May stand under `flags:` in dbt_project.yml, with `_` for `-`.
     pub in_project: bool,
     pub kind: Kind,
@@ -82,6 +92,7 @@ impl Flag {
             short: None,
             aliases: &[],
             env: None,
+            legacy: None,
             in_project: false,
             kind,
             default: None,
@@ -103,6 +114,16 @@ impl Flag {
 
     pub(super) const fn env(mut self, env: &'static str) -> Self {
         self.env = Some(env);
+        self
+    }
+
+    pub(super) const fn legacy(mut self, name: &'static str) -> Self {
+        self.legacy = Some(Legacy { name, negated: false });
+        self
+    }
+
+    pub(super) const fn negated_legacy(mut self, name: &'static str) -> Self {
+        self.legacy = Some(Legacy { name, negated: true });
         self
     }
 

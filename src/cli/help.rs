@@ -29,11 +29,12 @@ fn overview() -> String {
         entry(&mut text, &format!("  {}{alias}", spec.command.as_str()), spec.summary);
     }
     text.push_str("\nOptions:\n");
-    entry(&mut text, "  -h, --help", "print help; `headwater COMMAND --help` explains one command");
+    entry(&mut text, "  -h, --help", "print help; `headwater help COMMAND` explains one command");
     entry(&mut text, "  -V, --version", "print the version");
     text.push_str(
-        "\nOptions may also be set by environment variables (HEADWATER_X, DBT_ENGINE_X or DBT_X) and under `flags:` in\n\
-         dbt_project.yml; the command line comes first.\n",
+        "\nOptions may also be set by environment variables (HEADWATER_X, DBT_ENGINE_X or DBT_X; a file `.env` adds to them),\n\
+         under `flags:` in dbt_project.yml, and under `flags:` in ~/.dbt/user_settings.yml. The command line comes first,\n\
+         then the others in this order.\n",
     );
     text
 }

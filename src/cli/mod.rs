@@ -62,8 +62,11 @@ pub fn main(argv: &[String], host: Host) -> Outcome {
     let Some(command) = given.command.filter(|_| !given.help) else {
         return print(&host, &help::help(given.command));
     };
+    let (env, unread) = host.env.with_dotenv(&host.cwd);
+    let host = Host { env, ..host };
     match settings::settings(&given, command, &host.env, &host.cwd, host.is_terminal) {
         Ok(mut settings) => {
+            settings.options.warnings.extend(unread);
             settings.options.invocation_command = format!("headwater {}", argv.join(" "));
             run(&settings, host)
         }

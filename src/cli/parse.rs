@@ -71,6 +71,11 @@ impl<'a> Reader<'a> {
             self.given.operands.push(word.to_owned());
             return Ok(());
         }
+        if word == "help" && !self.given.help {
+            // What it is about comes next, and what is wrong with that is told.
+            self.given.help = true;
+            return Ok(());
+        }
         let two = self.rest.first().map(|second| format!("{word} {second}"));
         let found = two.as_deref().and_then(command_named).map(|command| (command, true));
         match found.or_else(|| command_named(word).map(|command| (command, false))) {
@@ -100,13 +105,16 @@ impl<'a> Reader<'a> {
     }
 
     fn flag(&mut self, name: &str, attached: Option<String>) -> Result<()> {
-        if let Some(flag) = flag_named(name) {
+        if let Some(flag) = flag_named(name, self.given.command) {
             return self.say(flag, attached);
         }
-        let negated = name.strip_prefix("no-").and_then(flag_named).filter(|flag| matches!(flag.kind, Kind::Switch(_)));
-        match negated {
-            Some(flag) if attached.is_none() => self.note(flag, Said::Off),
-            _ => Err(unknown_flag(&format!("--{name}"), name)),
+        let positive = name.strip_prefix("no-").filter(|_| attached.is_none());
+        let negated = positive.and_then(|name| flag_named(name, self.given.command));
+        match negated.filter(|flag| matches!(flag.kind, Kind::Switch(_))) {
+            Some(flag) => self.note(flag, Said::Off),
+            // To switch off what we do not have asks for nothing.
+            None if REFUSED.iter().any(|refused| !refused.takes_value && Some(refused.long) == positive) => Ok(()),
+            None => Err(unknown_flag(&format!("--{name}"), name)),
         }
     }
 
@@ -119,8 +127,9 @@ impl<'a> Reader<'a> {
                 'h' => self.given.help = true,
                 'v' | 'V' => self.given.version = true,
                 _ => {
-                    let Some(flag) = FLAGS.iter().copied().find(|flag| flag.short == Some(letter)) else {
-                        return Err(unknown_flag(&format!("-{letter}"), ""));
+                    let Some(flag) = best(|flag| flag.short == Some(letter), self.given.command) else {
+                        let long = if letter == 'r' { "record-timing-info" } else { "" };
+                        return Err(unknown_flag(&format!("-{letter}"), long));
                     };
                     if flag.kind.takes_value() {
                         let attached = rest.strip_prefix('=').unwrap_or(rest);
@@ -189,7 +198,8 @@ fn is_flag(word: &str) -> bool {
     match word.strip_prefix("--") {
         Some(long) => {
             let name = long.split('=').next().unwrap_or(long);
-            flag_named(name).is_some() || flag_named(name.strip_prefix("no-").unwrap_or(name)).is_some()
+            let known = |name| flag_named(name, None).is_some();
+            known(name) || known(name.strip_prefix("no-").unwrap_or(name))
         }
         None => {
             let letter = word.strip_prefix('-').and_then(|rest| rest.chars().next());
@@ -198,8 +208,14 @@ fn is_flag(word: &str) -> bool {
     }
 }
 
-fn flag_named(name: &str) -> Option<&'static Flag> {
-    FLAGS.iter().copied().find(|flag| flag.names().any(|known| known == name))
+/// The flag of this name. Commands may have flags of their own under one name: those of the command come first.
+fn flag_named(name: &str, command: Option<Command>) -> Option<&'static Flag> {
+    best(|flag| flag.names().any(|known| known == name), command)
+}
+
+fn best(fits: impl Fn(&Flag) -> bool, command: Option<Command>) -> Option<&'static Flag> {
+    let all = || FLAGS.iter().copied().filter(|flag| fits(flag));
+    command.and_then(|command| all().find(|flag| flag.on.has(command))).or_else(|| all().next())
 }
 
 /// The command that is typed like this, in one word or two.
@@ -354,12 +370,32 @@ mod tests {
     }
 
     #[test]
-    fn names_in_the_table_are_unique() {
-        let mut names: Vec<&str> =
-            FLAGS.iter().flat_map(|flag| flag.names()).chain(REFUSED.iter().map(|r| r.long)).collect();
-        let count = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), count);
+    fn names_of_a_command_are_unique() {
+        for command in Command::ALL {
+            let of_command = || FLAGS.iter().filter(|flag| flag.on.has(command));
+            let mut names: Vec<&str> = of_command().flat_map(|flag| flag.names()).collect();
+            names.extend(REFUSED.iter().map(|refused| refused.long).filter(|long| flag_named(long, None).is_none()));
+            let mut shorts: Vec<char> = of_command().filter_map(|flag| flag.short).collect();
+            let counts = (names.len(), shorts.len());
+            names.sort_unstable();
+            names.dedup();
+            shorts.sort_unstable();
+            shorts.dedup();
+            assert_eq!((names.len(), shorts.len()), counts, "{}", command.as_str());
+        }
+    }
+
+    #[test]
+    fn help_is_a_command_too() {
+        let about = given("help seed");
+        assert_eq!((about.help, about.command), (true, Some(Command::Seed)));
+        assert_eq!((given("help").help, given("help").command), (true, None));
+        assert_eq!(problem("help sede").1, ["did you mean `seed`?"]);
+    }
+
+    #[test]
+    fn switching_off_what_is_refused_is_fine() {
+        assert_eq!(given("run --no-use-v2-parser").command, Some(Command::Run));
+        assert!(problem("run -r x").0.starts_with("dbt's option `--record-timing-info` is not supported"));
     }
 }

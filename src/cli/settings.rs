@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use super::parse::{Given, usage};
 use super::table::{self, *};
-use super::values::Values;
+use super::values::{Files, Values, deprecated_variables};
 use crate::diag::log::Level;
-use crate::diag::{Diagnostic, SourceFile};
+use crate::diag::{Code, Deprecation, Diagnostic, Severity, SourceFile, Span};
 use crate::engine::{Command, Options, Output, WarnError};
 use crate::manifest::ResourceType;
 use crate::project::Env;
@@ -81,15 +81,18 @@ pub(super) fn settings(
     is_terminal: bool,
 ) -> Result<Settings, Vec<Diagnostic>> {
     let no_flags = Map::new();
-    let early = Values::new(given, env, &no_flags);
+    let mut warnings = deprecated_variables(env);
+    let user = user_settings(env, &mut warnings);
+    let early = Values::new(given, env, Files { project: &no_flags, user: &user });
     let project_dir = early.path(&PROJECT_DIR).map(|dir| cwd.join(dir));
     let file = ProjectFile::find(project_dir.as_deref().unwrap_or(cwd));
-    let values = Values::new(given, env, &file.flags);
+    let values = Values::new(given, env, Files { project: &file.flags, user: &user });
     check_conflicts(&values, command);
+    warnings.extend(deprecated_flags(&values));
     let console = console(&values, command, env, is_terminal);
     let settings = Settings {
         command,
-        options: options(&values, given, command, console.colors),
+        options: Options { warnings, ..options(&values, given, command, console.colors) },
         file: log_file(&values, &console),
         log_dir: log_dir(&values, &file, cwd),
         log_max_bytes: values.number(&LOG_FILE_MAX_BYTES).map_or(10 * 1024 * 1024, |bytes| bytes.unsigned_abs()),
@@ -97,6 +100,52 @@ pub(super) fn settings(
     };
     let problems = values.finish();
     if problems.is_empty() { Ok(settings) } else { Err(problems) }
+}
+
+/// `flags:` of `~/.dbt/user_settings.yml`, the defaults of a user.
+fn user_settings(env: &Env, warnings: &mut Vec<Diagnostic>) -> Map<String, Value> {
+    let Some(path) = env.dbt_home().map(|home| home.join("user_settings.yml")) else { return Map::new() };
+    let Ok(text) = std::fs::read_to_string(&path) else { return Map::new() };
+    let file = SourceFile::new("~/.dbt/user_settings.yml", text);
+    let tree = match yaml::parse(&file, warnings) {
+        Ok(tree) => tree,
+        Err(problem) => {
+            let unread = Diagnostic { severity: Severity::Warning, ..*problem };
+            warnings.push(unread.note("the file is left out: no setting of it counts"));
+            return Map::new();
+        }
+    };
+    let Some(flags) = tree.get("flags").filter(|flags| !flags.is_null()) else { return Map::new() };
+    match flags.to_json() {
+        Value::Object(flags) => flags,
+        _ => {
+            let span = Span { file: file.clone(), range: flags.range.clone() };
+            let text = format!("`flags` must be a mapping, this is {}", flags.kind());
+            warnings.push(Diagnostic::warning(Code::InvalidValue, text).at(span, ""));
+            Map::new()
+        }
+    }
+}
+
+/// What of the command line dbt has deprecated.
+fn deprecated_flags(values: &Values<'_>) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    if values.is_given(&MODELS) {
+        let text = "`--models`, `--model` and `-m` are older names of `--select`";
+        let warning = Diagnostic::deprecated(Deprecation::ModelParamUsage, text);
+        warnings.push(warning.help("write `--select`, or `-s`; in `ls`, `--resource-type model` says the rest"));
+    }
+    let options = values.is_set(&WARN_ERROR_OPTIONS).then(|| values.mapping(&WARN_ERROR_OPTIONS)).flatten();
+    let old: Vec<&str> = ["include", "exclude"]
+        .into_iter()
+        .filter(|key| options.as_ref().is_some_and(|options| options.contains_key(*key)))
+        .collect();
+    if !old.is_empty() {
+        let text = format!("`{}` of `--warn-error-options` has another name now", old.join("` and `"));
+        let warning = Diagnostic::deprecated(Deprecation::WeoIncludeExclude, text);
+        warnings.push(warning.help("write `error` for `include`, and `warn` for `exclude`"));
+    }
+    warnings
 }
 
 fn check_conflicts(values: &Values<'_>, command: Command) {
@@ -143,7 +192,10 @@ fn options(values: &Values<'_>, given: &Given, command: Command, colors: bool) -
         profile: values.text(&PROFILE),
         target: values.text(&TARGET),
         vars: values.mapping(&VARS).unwrap_or_default(),
-        threads: values.number(&THREADS).and_then(|number| usize::try_from(number).ok()),
+        threads: match values.switch(&SINGLE_THREADED) {
+            true => Some(1),
+            false => values.number(&THREADS).and_then(|number| usize::try_from(number).ok()),
+        },
         target_path: values.path(&TARGET_PATH),
         log_path: values.path(&LOG_PATH),
         select: [values.words(&SELECT), values.words(&MODELS)].concat(),
@@ -198,7 +250,9 @@ fn options(values: &Values<'_>, given: &Given, command: Command, colors: bool) -
         host: values.text(&HOST).unwrap_or_else(|| "127.0.0.1".to_owned()),
         port: port(values),
         browser: values.switch(&BROWSER),
+        show_all_deprecations: values.switch(&SHOW_ALL_DEPRECATIONS),
         invocation_command: String::new(),
+        warnings: Vec::new(),
     }
 }
 
@@ -346,6 +400,72 @@ mod tests {
             ok(&["build"], &[("HEADWATER_TARGET", "a"), ("DBT_TARGET", "b")], "").options.target,
             Some("a".into())
         );
+    }
+
+    #[test]
+    fn the_users_own_settings_come_last() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(".dbt")).unwrap();
+        let user = "flags: {fail_fast: true, printer_width: 60, target: theirs, quiet: true}\n";
+        std::fs::write(home.path().join(".dbt/user_settings.yml"), user).unwrap();
+        let home = home.path().to_str().unwrap();
+        let env = [("HOME", home), ("DBT_QUIET", "0")];
+        let options = ok(&["build"], &env, "flags: {printer_width: 100}").options;
+        assert_eq!((options.fail_fast, options.printer_width, options.quiet), (true, 100, false));
+        assert_eq!(options.target.as_deref(), Some("theirs"));
+        std::fs::write(std::path::Path::new(home).join(".dbt/user_settings.yml"), "flags: [a\n").unwrap();
+        let broken = ok(&["build"], &env, "").options;
+        assert!(broken.warnings[0].notes.iter().any(|note| note.contains("left out")), "{:?}", broken.warnings);
+    }
+
+    #[test]
+    fn older_variables_count_and_are_told() {
+        let env = [
+            ("DBT_DEFER_TO_STATE", "1"),
+            ("DBT_ARTIFACT_STATE_PATH", "old"),
+            ("DBT_FAVOR_STATE_MODE", "true"),
+            ("DBT_NO_PRINT", "1"),
+        ];
+        let options = ok(&["run"], &env, "").options;
+        assert_eq!((options.defer, options.favor_state, options.print), (true, true, false));
+        assert_eq!(options.state.as_deref(), Some(Path::new("old")));
+        let told: Vec<_> = options.warnings.iter().map(|warning| warning.message.as_str()).collect();
+        assert_eq!(told.len(), 4);
+        assert!(told.contains(&"the environment variable `DBT_NO_PRINT` is now called `DBT_ENGINE_PRINT`"), "{told:?}");
+        let newer = [("DBT_NO_PRINT", "1"), ("DBT_PRINT", "1"), ("DBT_ENGINE_DEFER_TO_STATE", "1")];
+        assert!(ok(&["run"], &newer, "").options.print);
+        assert!(ok(&["run"], &newer, "").options.defer);
+    }
+
+    #[test]
+    fn names_that_dbt_keeps_to_itself_are_told() {
+        let env = [("DBT_ENGINE_TARGE", "dev"), ("DBT_ENGINE_TARGET", "dev"), ("DBT_ENGINE_PACKAGE_HUB_URL", "x")];
+        let warnings = ok(&["run"], &env, "").options.warnings;
+        assert_eq!(warnings.len(), 1);
+        assert_eq!(warnings[0].deprecation, Some(Deprecation::EnvironmentVariableNamespace));
+        assert_eq!(warnings[0].helps, ["did you mean `DBT_ENGINE_TARGET`?"]);
+    }
+
+    #[test]
+    fn deprecated_flags_are_told() {
+        let kinds = |line: &[&str]| -> Vec<_> {
+            ok(line, &[], "").options.warnings.iter().filter_map(|warning| warning.deprecation).collect()
+        };
+        assert_eq!(kinds(&["run", "-m", "a"]), [Deprecation::ModelParamUsage]);
+        let old = ["run", "--warn-error-options", "{include: all, exclude: [NoNodesSelected]}"];
+        assert_eq!(kinds(&old), [Deprecation::WeoIncludeExclude]);
+        assert_eq!(kinds(&["run", "-s", "a"]), []);
+        assert_eq!(
+            wrong(&["run", "--warn-error-options", "[a]"]),
+            ["`--warn-error-options` needs a YAML mapping, not a list"]
+        );
+    }
+
+    #[test]
+    fn choices_may_be_in_capitals() {
+        let options = ok(&["build", "--indirect-selection", "EAGER", "--resource-type", "Model"], &[], "").options;
+        assert_eq!(options.resource_types, [ResourceType::Model]);
+        assert_eq!(ok(&["run"], &[("DBT_SINGLE_THREADED", "1")], "").options.threads, Some(1));
     }
 
     #[test]

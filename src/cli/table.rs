@@ -36,6 +36,22 @@ const CONNECTS: On = On::of(&[
 const REFRESHES: On = On::of(&[Build, Run, Seed, Compile, Show, DocsGenerate, Retry]);
 const TYPED: On = On::of(&[Build, Test, List]);
 
+/// `--resource-type` has `all` as well.
+const EXCLUDABLE_TYPES: &[&str] = &[
+    "model",
+    "seed",
+    "snapshot",
+    "test",
+    "unit_test",
+    "source",
+    "exposure",
+    "analysis",
+    "default",
+    "metric",
+    "semantic_model",
+    "saved_query",
+    "function",
+];
 const TYPES: &[&str] = &[
     "model",
     "seed",
@@ -67,15 +83,15 @@ flags! {
         .env("INDIRECT_SELECTION").in_project().default("eager");
     RESOURCE_TYPES = Flag::new("resource-type", Kind::Choices(TYPES), TYPED, "only members of these types")
         .aliases(&["resource-types"]).env("RESOURCE_TYPES");
-    EXCLUDE_RESOURCE_TYPES = Flag::new("exclude-resource-type", Kind::Choices(TYPES), TYPED, "no members of these types")
+    EXCLUDE_RESOURCE_TYPES = Flag::new("exclude-resource-type", Kind::Choices(EXCLUDABLE_TYPES), TYPED, "no members of these types")
         .aliases(&["exclude-resource-types"]).env("EXCLUDE_RESOURCE_TYPES");
 
     STATE = Flag::new("state", Kind::Value("DIR"), On::ALL, "a folder with artifacts of an earlier run, to compare with: `state:…`, `result:…`, `source_status:…`; for `retry` the run to take up")
-        .env("STATE").default("none; for `retry` the target folder");
+        .env("STATE").legacy("ARTIFACT_STATE_PATH").default("none; for `retry` the target folder");
     DEFER = Flag::new("defer", Kind::Switch(false), On::ALL, "let refs lead to the relations of --state where the own target has none")
-        .env("DEFER").in_project();
+        .env("DEFER").legacy("DEFER_TO_STATE").in_project();
     FAVOR_STATE = Flag::new("favor-state", Kind::Switch(false), On::ALL, "with --defer: also where the own target has them, unless they are selected")
-        .env("FAVOR_STATE").in_project();
+        .env("FAVOR_STATE").legacy("FAVOR_STATE_MODE").in_project();
     DEFER_STATE = Flag::new("defer-state", Kind::Value("DIR"), On::ALL, "with --defer: a folder to use instead of --state")
         .env("DEFER_STATE");
 
@@ -86,12 +102,16 @@ flags! {
         .env("STORE_FAILURES").default("as configured");
     THREADS = Flag::new("threads", Kind::Number(1), CONNECTS, "how many nodes run at the same time")
         .default("the profile's");
+    SINGLE_THREADED = Flag::new("single-threaded", Kind::Switch(false), On::ALL, "the same as --threads 1")
+        .env("SINGLE_THREADED");
     FAIL_FAST = Flag::new("fail-fast", Kind::Switch(false), On::ALL, "stop at the first error or failed test")
         .short('x').env("FAIL_FAST").in_project();
     WARN_ERROR = Flag::new("warn-error", Kind::Switch(false), On::ALL, "treat warnings as errors")
         .env("WARN_ERROR").in_project();
     WARN_ERROR_OPTIONS = Flag::new("warn-error-options", Kind::Mapping, On::ALL, "which warnings are errors: `{error: all | [names], warn: [names], silence: [names]}`")
         .env("WARN_ERROR_OPTIONS").in_project();
+
+    SHOW_ALL_DEPRECATIONS = Flag::new("show-all-deprecations", Kind::Switch(false), On::ALL, "tell every place of what dbt has deprecated, not the first of each kind");
 
     // What to show.
     INLINE = Flag::new("inline", Kind::Value("SQL"), On::of(&[Compile, Show]), "SQL with Jinja to use instead of a model");
@@ -137,7 +157,7 @@ flags! {
     DEBUG = Flag::new("debug", Kind::Switch(false), On::ALL, "print every statement and detail")
         .short('d').env("DEBUG").in_project();
     PRINT = Flag::new("print", Kind::Switch(true), On::ALL, "let macros print to the console")
-        .env("PRINT").in_project();
+        .env("PRINT").negated_legacy("NO_PRINT").in_project();
     LOG_LEVEL = Flag::new("log-level", Kind::Choice(LEVELS), On::ALL, "what the console tells, from this level on")
         .env("LOG_LEVEL").in_project().default("info");
     LOG_LEVEL_FILE = Flag::new("log-level-file", Kind::Choice(LEVELS), On::ALL, "what the log file tells")
@@ -182,8 +202,8 @@ flags! {
         .idle();
     USE_FAST_TEST_EDGES = Flag::new("use-fast-test-edges", Kind::Switch(true), On::ALL, "nothing: they are always fast")
         .env("USE_FAST_TEST_EDGES").in_project().idle();
-    SHOW_ALL_DEPRECATIONS = Flag::new("show-all-deprecations", Kind::Switch(true), On::ALL, "nothing: every warning is shown")
-        .idle();
+    SQLPARSE = Flag::new("sqlparse", Kind::Mapping, SELECTS, "nothing: it tunes a library that is not used here")
+        .env("SQLPARSE").idle();
     HINTS_ENABLED = Flag::new("hints-enabled", Kind::Switch(false), On::ALL, "nothing: there are no hints about other products")
         .env("HINTS_ENABLED").idle();
 }
@@ -203,7 +223,6 @@ pub(super) static REFUSED: &[Refused] = &[
     refused("event-time-end", true, Some("EVENT_TIME_END"), "microbatch models are not supported yet"),
     refused("export-saved-queries", false, Some("EXPORT_SAVED_QUERIES"), "there is no semantic layer yet"),
     refused("no-export-saved-queries", false, None, "there is no semantic layer yet"),
-    refused("sqlparse", true, Some("SQLPARSE"), "it tunes a library that is not used here"),
     refused("no-introspect", false, None, "macros may always ask the database while compiling"),
     refused("inline-direct", true, None, "use --inline"),
     refused("inject-ephemeral-ctes", false, None, "ephemeral models are always put into what refers to them"),
@@ -230,7 +249,6 @@ pub(super) static REFUSED: &[Refused] = &[
         "it is for one vendor's platform",
     ),
     refused("macro-debugging", false, Some("MACRO_DEBUGGING"), "it debugs dbt's own Jinja"),
-    refused("single-threaded", false, Some("SINGLE_THREADED"), "use --threads 1"),
     refused("show-resource-report", false, Some("SHOW_RESOURCE_REPORT"), "it measures dbt's own process"),
     refused("add-package", true, None, "write the package into packages.yml"),
     refused("source", true, None, "write the package into packages.yml"),

@@ -1,15 +1,16 @@
 //! The values of flags, from the nearest place that has one: the command line, the environment, `flags:` of
-//! dbt_project.yml; all else is the default.
+//! dbt_project.yml, `flags:` of `~/.dbt/user_settings.yml`; all else is the default.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use super::flag::{Flag, Kind};
+use super::flag::{Flag, Kind, Legacy};
 use super::parse::{Given, Said, not_supported, usage};
-use super::table::REFUSED;
-use crate::diag::{Diagnostic, SourceFile, suggest};
+use super::table::{FLAGS, REFUSED};
+use crate::diag::{Deprecation, Diagnostic, SourceFile, suggest};
 use crate::project::Env;
 use crate::yaml;
 
@@ -17,9 +18,17 @@ use crate::yaml;
 pub(super) struct Values<'a> {
     given: &'a Given,
     env: &'a Env,
-    /// `flags:` of dbt_project.yml.
-    project: &'a Map<String, Value>,
+    files: Files<'a>,
     problems: RefCell<Vec<Diagnostic>>,
+}
+
+/// `flags:` of files.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Files<'a> {
+    /// Of dbt_project.yml.
+    pub project: &'a Map<String, Value>,
+    /// Of user_settings.yml.
+    pub user: &'a Map<String, Value>,
 }
 
 /// A value and where it stands, for messages.
@@ -29,16 +38,16 @@ struct Found {
 }
 
 impl<'a> Values<'a> {
-    pub(super) fn new(given: &'a Given, env: &'a Env, project: &'a Map<String, Value>) -> Self {
-        Self { given, env, project, problems: RefCell::default() }
+    pub(super) fn new(given: &'a Given, env: &'a Env, files: Files<'a>) -> Self {
+        Self { given, env, files, problems: RefCell::default() }
     }
 
     /// What was wrong with the flags that were read, and with the environment.
     pub(super) fn finish(self) -> Vec<Diagnostic> {
         let mut problems = self.problems.into_inner();
         for refused in REFUSED {
-            let Some((name, text)) = refused.env.and_then(|env| variable(self.env, env)) else { continue };
-            if refused.takes_value || truth(&text) != Some(false) {
+            let Some((name, text)) = refused.env.and_then(|env| self.env.spelled_option(env)) else { continue };
+            if refused.takes_value || truth(text) != Some(false) {
                 problems.push(not_supported(&format!("environment variable `{name}`"), refused.why));
             }
         }
@@ -157,12 +166,19 @@ impl<'a> Values<'a> {
             };
             return Some(Found { value, place: format!("--{}", flag.long) });
         }
-        if let Some((place, text)) = flag.env.and_then(|env| variable(self.env, env)) {
+        if let Some((place, text)) = flag.env.and_then(|env| self.env.spelled_option(env)) {
             return Some(Found { value: text.into(), place });
         }
+        if let Some((place, value)) = flag.legacy.and_then(|legacy| legacy_value(legacy, self.env)) {
+            return Some(Found { value, place });
+        }
         let key = flag.long.replace('-', "_");
-        let value = self.project.get(&key).filter(|value| flag.in_project && !value.is_null())?;
-        Some(Found { value: value.clone(), place: format!("flags.{key}") })
+        let set = |value: &&Value| !value.is_null();
+        if let Some(value) = self.files.project.get(&key).filter(|_| flag.in_project).filter(set) {
+            return Some(Found { value: value.clone(), place: format!("flags.{key}") });
+        }
+        let value = self.files.user.get(&key).filter(set)?;
+        Some(Found { value: value.clone(), place: format!("flags.{key} of user_settings.yml") })
     }
 
     fn said(&self, flag: &Flag) -> Option<&'a Said> {
@@ -170,8 +186,8 @@ impl<'a> Values<'a> {
     }
 
     fn one_of(&self, found: &Found, text: &str, choices: &[&str]) -> Option<String> {
-        if choices.contains(&text) {
-            return Some(text.to_owned());
+        if let Some(choice) = choices.iter().find(|choice| choice.eq_ignore_ascii_case(text)) {
+            return Some((*choice).to_owned());
         }
         let listed = choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
         let problem =
@@ -189,18 +205,73 @@ impl<'a> Values<'a> {
     }
 
     pub(super) fn problem(&self, problem: Diagnostic) {
-        self.problems.borrow_mut().push(problem);
+        let mut problems = self.problems.borrow_mut();
+        // A flag may be read twice.
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
 }
 
-/// The environment variable of an option: ours before dbt's two names.
-fn variable(env: &Env, name: &str) -> Option<(String, String)> {
-    ["HEADWATER_", "DBT_ENGINE_", "DBT_"].iter().find_map(|prefix| {
-        let full = format!("{prefix}{name}");
-        let text = env.get(&full).filter(|text| !text.is_empty())?.to_owned();
-        Some((full, text))
-    })
+/// What an environment variable of an older name says.
+fn legacy_value(legacy: Legacy, env: &Env) -> Option<(String, Value)> {
+    let (name, text) = legacy_variable(legacy, env)?;
+    let value = match truth(text) {
+        Some(value) if legacy.negated => Value::Bool(!value),
+        _ => text.into(),
+    };
+    Some((name, value))
 }
+
+fn legacy_variable(legacy: Legacy, env: &Env) -> Option<(String, &str)> {
+    env.spelled_option(legacy.name).filter(|(name, _)| name.starts_with("DBT_"))
+}
+
+/// Variables of dbt that are no options, without their prefix (dbt/env_vars.py), and those of its hidden options.
+const MORE_VARIABLES: &[&str] = &[
+    "DOWNLOAD_DIR",
+    "INCLUDE_SAVED_QUERY",
+    "INVOCATION_ENV",
+    "PACKAGE_HUB_URL",
+    "PACKAGES_INSTALL_PATH",
+    "PP_FILE_DIFF_TEST",
+    "PP_TEST",
+    "RECORDED_FILE_PATH",
+    "TEST_STATE_MODIFIED",
+    "V2_PARSER",
+];
+
+/// Older names of variables that are set, and names that dbt keeps to itself and does not know.
+pub(super) fn deprecated_variables(env: &Env) -> Vec<Diagnostic> {
+    let renamed = FLAGS.iter().filter_map(|flag| {
+        let (name, _) = legacy_variable(flag.legacy?, env)?;
+        let text = format!("the environment variable `{name}` is now called `DBT_ENGINE_{}`", flag.env?);
+        let negated = flag.legacy.is_some_and(|legacy| legacy.negated);
+        let help = if negated { "its value is the contrary: true for what was false" } else { "rename it" };
+        Some(Diagnostic::deprecated(Deprecation::EnvironmentVariableRenamed, text).help(help))
+    });
+    let known: HashSet<&str> = FLAGS
+        .iter()
+        .flat_map(|flag| flag.env.into_iter().chain(flag.legacy.map(|legacy| legacy.name)))
+        .chain(REFUSED.iter().filter_map(|refused| refused.env))
+        .chain(MORE_VARIABLES.iter().copied())
+        .collect();
+    let mut unknown: Vec<&str> = env.iter().filter_map(|(name, _)| name.strip_prefix(RESERVED_PREFIX)).collect();
+    unknown.retain(|name| !known.contains(name));
+    unknown.sort_unstable();
+    let unknown = unknown.into_iter().map(|name| {
+        let text =
+            format!("`{RESERVED_PREFIX}{name}` is no environment variable of dbt, and `{RESERVED_PREFIX}` is reserved");
+        let warning = Diagnostic::deprecated(Deprecation::EnvironmentVariableNamespace, text);
+        match suggest::nearest(name, known.iter().copied()) {
+            Some(near) => warning.help(format!("did you mean `{RESERVED_PREFIX}{near}`?")),
+            None => warning.help("give variables of your own another name"),
+        }
+    });
+    renamed.chain(unknown).collect()
+}
+
+const RESERVED_PREFIX: &str = "DBT_ENGINE_";
 
 fn truth(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {

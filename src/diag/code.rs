@@ -27,6 +27,8 @@ codes! {
     Cycle = "cycle",
     Database = "database",
     Dependency = "dependency",
+    Deprecated = "deprecated",
+    DeprecationsSummary = "deprecations-summary",
     DisabledRef = "disabled-ref",
     DuplicateName = "duplicate-name",
     EnvVarNotSet = "env-var-not-set",

@@ -4,12 +4,14 @@
 //! Wording (docs/architecture.md): one lower-case phrase, names in backticks, no full stop.
 
 mod code;
+mod deprecation;
 pub mod log;
 pub mod render;
 mod source;
 pub mod suggest;
 
 pub use code::Code;
+pub use deprecation::Deprecation;
 pub use source::{SourceFile, Span};
 
 /// How serious a diagnostic is. Errors stop the command; warnings do so only under `--warn-error`.
@@ -45,6 +47,8 @@ pub struct Diagnostic {
     pub helps: Vec<String>,
     /// `unique_id` of the node it belongs to, if any.
     pub node: Option<String>,
+    /// The deprecated thing of dbt that it tells of, if any. `code` may say more of what is wrong with it.
+    pub deprecation: Option<Deprecation>,
 }
 
 /// The result of work that stops at its first problem. Boxed: the good path stays small.
@@ -61,6 +65,7 @@ impl Diagnostic {
             notes: Vec::new(),
             helps: Vec::new(),
             node: None,
+            deprecation: None,
         }
     }
 
@@ -70,6 +75,18 @@ impl Diagnostic {
 
     pub fn warning(code: Code, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, message)
+    }
+
+    /// A warning of something that still works and that dbt will drop.
+    pub fn deprecated(deprecation: Deprecation, message: impl Into<String>) -> Self {
+        Self::warning(Code::Deprecated, message).deprecation(deprecation)
+    }
+
+    /// Says which of dbt's deprecations it is, of a warning that has a code of its own.
+    #[must_use]
+    pub fn deprecation(mut self, deprecation: Deprecation) -> Self {
+        self.deprecation = Some(deprecation);
+        self
     }
 
     /// Sets the primary place; `text` may be empty.

@@ -1,6 +1,6 @@
 //! One command being worked on, and the stages that several commands share.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::{Command, Host, Options, state};
@@ -9,7 +9,7 @@ use crate::adapter::{self, Adapter};
 use crate::artifacts;
 use crate::compile::{self, Parts, Runtime};
 use crate::diag::log::Log;
-use crate::diag::{self, Code, Diagnostic};
+use crate::diag::{self, Code, Deprecation, Diagnostic};
 use crate::execute::{Event, Job, RunResults, Settings};
 use crate::graph::Dag;
 use crate::jinja::{Engine, Library};
@@ -29,6 +29,8 @@ pub(super) struct Call<'a> {
     pub host: &'a Host,
     pub jinja: Arc<Engine>,
     pub warnings: Vec<Diagnostic>,
+    /// How often each was found, told or not.
+    pub deprecations: BTreeMap<Deprecation, usize>,
     /// `retry`: exactly these, instead of what the options select.
     pub only: Option<HashSet<String>>,
 }
@@ -52,7 +54,15 @@ impl<'a> Call<'a> {
             Some(modules) => Engine::with_modules(modules.clone()),
             None => Engine::new(),
         };
-        Self { command, options, host, jinja: Arc::new(jinja), warnings: Vec::new(), only: None }
+        Self {
+            command,
+            options,
+            host,
+            jinja: Arc::new(jinja),
+            warnings: Vec::new(),
+            deprecations: BTreeMap::new(),
+            only: None,
+        }
     }
 
     pub(super) fn request(&self) -> Request {
@@ -76,10 +86,43 @@ impl<'a> Call<'a> {
 
     /// Keeps warnings, as `--warn-error` says.
     pub(super) fn warn(&mut self, warnings: impl IntoIterator<Item = Diagnostic>) -> Stage<()> {
-        let judged = warnings.into_iter().filter_map(|warning| self.options.warn_error.apply(warning));
-        let (errors, warnings): (Vec<_>, Vec<_>) = judged.partition(Diagnostic::is_error);
+        let judged = self.judged(warnings);
+        let (errors, warnings): (Vec<_>, Vec<_>) = judged.into_iter().partition(Diagnostic::is_error);
         self.warnings.extend(warnings);
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// What is told of these: as `--warn-error` says, and of each kind of deprecation the first.
+    pub(super) fn judged(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) -> Vec<Diagnostic> {
+        let mut told: Vec<Diagnostic> =
+            diagnostics.into_iter().filter_map(|diagnostic| self.options.warn_error.apply(diagnostic)).collect();
+        told.retain(|diagnostic| {
+            let Some(kind) = diagnostic.deprecation.filter(|_| !diagnostic.is_error()) else { return true };
+            let seen = self.deprecations.entry(kind).or_default();
+            *seen += 1;
+            *seen == 1 || self.options.show_all_deprecations
+        });
+        told
+    }
+
+    /// How often each kind of deprecated thing was found.
+    pub(super) fn deprecations_summary(&self) -> Option<Diagnostic> {
+        let total: usize = self.deprecations.values().sum();
+        if total == 0 {
+            return None;
+        }
+        let times = |count: usize| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        let text = format!("deprecated things were found {}", times(total));
+        let listed = self.deprecations.iter().map(|(kind, count)| format!("`{}` {}", kind.event(), times(*count)));
+        let mut summary = Diagnostic::warning(Code::DeprecationsSummary, text);
+        summary.notes.extend(listed);
+        if total > self.deprecations.len() && !self.options.show_all_deprecations {
+            summary = summary.help("`--show-all-deprecations` shows every place");
+        }
+        self.options
+            .warn_error
+            .apply(summary)
+            .map(|summary| Diagnostic { severity: diag::Severity::Warning, ..summary })
     }
 
     /// Reads the project and makes the adapter of its target. Opens no connection.

@@ -95,7 +95,7 @@ fn connection(report: &mut Report, adapter: &Arc<dyn Adapter>) {
 fn config_dir(call: &Call<'_>) -> Done {
     let asked = call.options.profiles_dir.as_ref().map(|dir| call.host.cwd.join(dir));
     let here = Some(call.host.cwd.clone()).filter(|dir| dir.join("profiles.yml").is_file());
-    let home = call.host.env.get("HOME").map(|home| std::path::Path::new(home).join(".dbt"));
+    let home = call.host.env.dbt_home();
     let dir = asked.or(here).or(home).map(|dir| dir.display().to_string()).unwrap_or_default();
     Done { result: CommandResult::Debug(true), output: format!("{dir}\n") }
 }

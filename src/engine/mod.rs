@@ -108,7 +108,9 @@ pub fn invoke(command: Command, options: &Options, host: &Host) -> Outcome {
     let clock = Instant::now();
     host.events.event(&Event::Started { command: command.as_str(), version: crate::VERSION });
     let mut call = Call::new(command, options, host);
-    let done = dispatch(&mut call);
+    let done = call.warn(options.warnings.iter().cloned()).and_then(|()| dispatch(&mut call));
+    let done = done.map_err(|problems| call.judged(problems));
+    call.warnings.extend(call.deprecations_summary());
     let outcome = outcome(done, call.warnings);
     host.events.event(&Event::Finished { success: outcome.exit_code == 0, seconds: clock.elapsed().as_secs_f64() });
     outcome

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::warn::WarnError;
+use crate::diag::Diagnostic;
 use crate::manifest::ResourceType;
 use crate::select::Indirect;
 
@@ -179,8 +180,12 @@ pub struct Options {
     pub port: u16,
     /// `docs serve` opens the browser.
     pub browser: bool,
+    /// Each place of each deprecated thing is told, not one of each kind.
+    pub show_all_deprecations: bool,
     /// The command line as it was typed, for artifacts and logs.
     pub invocation_command: String,
+    /// Of the command line and the environment, to be told with those of the project.
+    pub warnings: Vec<Diagnostic>,
 }
 
 impl Default for Options {
@@ -233,7 +238,9 @@ impl Default for Options {
             host: "127.0.0.1".to_owned(),
             port: 8080,
             browser: true,
+            show_all_deprecations: false,
             invocation_command: String::new(),
+            warnings: Vec::new(),
         }
     }
 }
@@ -271,6 +278,7 @@ impl Options {
         put("store_failures", json!(self.store_failures.unwrap_or(false)));
         put("fail_fast", json!(self.fail_fast));
         put("warn_error", json!(self.warn_error.is_all()));
+        put("warn_error_options", self.warn_error.to_json());
         put("write_json", json!(self.write_json));
         put("version_check", json!(self.version_check));
         put("print", json!(self.print));
@@ -278,6 +286,7 @@ impl Options {
         put("debug", json!(self.debug));
         put("use_colors", json!(self.use_colors));
         put("printer_width", json!(self.printer_width));
+        put("show_all_deprecations", json!(self.show_all_deprecations));
         if let Some(inline) = &self.inline {
             put("inline", json!(inline));
         }

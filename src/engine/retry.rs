@@ -37,6 +37,7 @@ pub(super) fn retry(call: &mut Call<'_>) -> Stage<Done> {
     let more = again.warnings.into_iter().filter(|warning| !call.warnings[..known].contains(warning));
     let more: Vec<_> = more.collect();
     call.warnings.extend(more);
+    call.deprecations = again.deprecations;
     done
 }
 

@@ -1,8 +1,8 @@
 //! `--warn-error` and `--warn-error-options`: which warnings are errors, and which are not shown at all.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::diag::{Code, Diagnostic, Result, Severity, suggest};
+use crate::diag::{Code, Deprecation, Diagnostic, Result, Severity, suggest};
 
 /// What becomes of a warning. Named beats group beats all; silence beats warn beats error.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,7 +33,8 @@ const EVENTS: &[(&str, Option<Code>)] = &[
     ("InvalidMacroAnnotation", Some(Code::InvalidConfig)),
     ("JinjaLogWarning", Some(Code::JinjaRuntime)),
     ("LogFreshnessResult", None),
-    ("Deprecations", None),
+    (Deprecation::GROUP, None),
+    (Deprecation::SUMMARY_EVENT, Some(Code::DeprecationsSummary)),
 ];
 
 impl WarnError {
@@ -50,9 +51,16 @@ impl WarnError {
     /// names of the first two.
     ///
     /// # Errors
-    /// Unknown keys or names, and `warn` without `error: all`, which would say nothing.
+    /// Unknown keys or names, both names of one list, and `warn` without `error: all` or `error: [Deprecations]`, which
+    /// would say nothing.
     pub fn from_options(options: &Map<String, Value>) -> Result<Self> {
         let mut read = Self::default();
+        for (new, old) in [("error", "include"), ("warn", "exclude")] {
+            if options.contains_key(new) && options.contains_key(old) {
+                let text = format!("`{new}` and `{old}` are the same thing in `--warn-error-options`");
+                return Err(Diagnostic::error(Code::CommandLine, text).help(format!("give `{new}` only")).boxed());
+            }
+        }
         for (key, value) in options {
             match key.as_str() {
                 "error" | "include" => read.error = names_or_all(key, value)?,
@@ -61,7 +69,7 @@ impl WarnError {
                 _ => return Err(unknown_key(key)),
             }
         }
-        let group = matches!(&read.error, Names::Some(names) if names.iter().any(|name| name == "Deprecations"));
+        let group = matches!(&read.error, Names::Some(names) if names.iter().any(|name| name == Deprecation::GROUP));
         if !read.warn.is_empty() && !read.is_all() && !group {
             return Err(Diagnostic::error(Code::CommandLine, "`warn` needs `error: all` in `--warn-error-options`")
                 .note("what is not an error is a warning already")
@@ -70,35 +78,41 @@ impl WarnError {
         Ok(read)
     }
 
+    /// As artifacts have it.
+    pub fn to_json(&self) -> Value {
+        let error = match &self.error {
+            Names::None => json!([]),
+            Names::All => json!("all"),
+            Names::Some(names) => json!(names),
+        };
+        json!({"error": error, "warn": self.warn, "silence": self.silence})
+    }
+
     /// What is left of a warning: an error, itself, or nothing. Errors stay.
     pub fn apply(&self, mut diagnostic: Diagnostic) -> Option<Diagnostic> {
         if diagnostic.is_error() {
             return Some(diagnostic);
         }
-        match self.severity(diagnostic.code) {
-            Some(severity) => {
-                diagnostic.severity = severity;
-                Some(diagnostic)
-            }
-            None => None,
-        }
+        diagnostic.severity = self.decide(diagnostic.code, diagnostic.deprecation)?;
+        Some(diagnostic)
     }
 
-    /// None: it is silenced.
+    /// What becomes of warnings of a code; None: they are silenced.
     pub fn severity(&self, code: Code) -> Option<Severity> {
-        let named = |names: &[String]| names.iter().any(|name| means(name, code));
-        if named(&self.silence) {
-            None
-        } else if named(&self.warn) {
-            Some(Severity::Warning)
-        } else {
-            let is_error = match &self.error {
-                Names::None => false,
-                Names::All => true,
-                Names::Some(names) => named(names),
-            };
-            Some(if is_error { Severity::Error } else { Severity::Warning })
-        }
+        self.decide(code, None)
+    }
+
+    fn decide(&self, code: Code, deprecation: Option<Deprecation>) -> Option<Severity> {
+        let by_name = |name: &String| means(name, code) || deprecation.is_some_and(|kind| name == kind.event());
+        let by_group = |name: &String| deprecation.is_some() && name == Deprecation::GROUP;
+        let listed = |matches: &dyn Fn(&String) -> bool| {
+            let errors = if let Names::Some(names) = &self.error { names.as_slice() } else { &[] };
+            let lists =
+                [(&self.silence[..], None), (&self.warn, Some(Severity::Warning)), (errors, Some(Severity::Error))];
+            lists.into_iter().find(|(names, _)| names.iter().any(matches)).map(|(_, severity)| severity)
+        };
+        let otherwise = if self.is_all() { Severity::Error } else { Severity::Warning };
+        listed(&by_name).or_else(|| listed(&by_group)).unwrap_or(Some(otherwise))
     }
 }
 
@@ -136,7 +150,9 @@ fn known(name: &str) -> Result<String> {
         return Ok(name.to_owned());
     }
     let problem = Diagnostic::error(Code::CommandLine, format!("`{name}` is not the name of a warning"));
-    let candidates = Code::ALL.iter().map(|code| code.as_str()).chain(EVENTS.iter().map(|(event, _)| *event));
+    let deprecations = Deprecation::ALL.iter().map(|kind| kind.event());
+    let events = EVENTS.iter().map(|(event, _)| *event).chain(deprecations);
+    let candidates = Code::ALL.iter().map(|code| code.as_str()).chain(events);
     Err(match suggest::nearest(name, candidates) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem,
@@ -152,8 +168,6 @@ fn unknown_key(key: &str) -> Box<Diagnostic> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn read(value: Value) -> Result<WarnError> {
@@ -174,9 +188,33 @@ mod tests {
     }
 
     #[test]
+    fn a_name_beats_the_group_beats_all() {
+        let fate = |options: &Value, kind: Deprecation| {
+            read(options.clone())
+                .unwrap()
+                .apply(Diagnostic::deprecated(kind, "x"))
+                .map(|diagnostic| diagnostic.severity)
+        };
+        let (yaml, source) = (Deprecation::DuplicateYamlKeys, Deprecation::SourceOverride);
+        let all_but = json!({"error": "all", "warn": ["Deprecations"], "silence": ["SourceOverrideDeprecation"]});
+        assert_eq!(fate(&all_but, yaml), Some(Severity::Warning));
+        assert_eq!(fate(&all_but, source), None);
+        let group = json!({"error": ["Deprecations"], "warn": ["DuplicateYAMLKeysDeprecation"]});
+        assert_eq!(fate(&group, yaml), Some(Severity::Warning));
+        assert_eq!(fate(&group, source), Some(Severity::Error));
+        let named = json!({"error": ["SourceOverrideDeprecation"], "silence": ["Deprecations"]});
+        assert_eq!((fate(&named, yaml), fate(&named, source)), (None, Some(Severity::Error)));
+        assert_eq!(
+            read(group.clone()).unwrap().to_json(),
+            json!({"error": group["error"], "warn": group["warn"], "silence": []})
+        );
+    }
+
+    #[test]
     fn what_says_nothing_is_refused() {
         assert!(read(json!({"warn": ["NoNodesSelected"]})).is_err());
         assert!(read(json!({"errors": "all"})).is_err());
+        assert!(read(json!({"error": "all", "include": "all"})).is_err());
         assert_eq!(read(json!({"error": ["unused-confg"]})).unwrap_err().helps, ["did you mean `unused-config`?"]);
     }
 }

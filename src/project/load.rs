@@ -11,12 +11,12 @@ use super::context::{self, Secrecy};
 use super::settings::{self, Origin};
 use super::vars::Declaration;
 use super::{
-    Document, Env, Invocation, Package, PackageConfig, Profile, Project, ProjectOnly, Request, Secrets, Vars, embedded,
-    files, location, packages, profile, render,
+    Document, Env, Invocation, Package, PackageConfig, Profile, Project, ProjectOnly, Request, Secrets, Vars,
+    WrittenVars, embedded, files, location, packages, profile, render,
 };
-use crate::diag::{self, Code, Diagnostic, SourceFile};
+use crate::diag::{self, Code, Diagnostic, SourceFile, Span};
 use crate::jinja::Engine;
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Fields, Node};
 
 /// Reads dbt_project.yml, the chosen target of the profile, the packages and all files.
 ///
@@ -75,14 +75,17 @@ impl<'a> Loader<'a> {
             env: request.env.clone(),
             secrets: Secrets::new(&request.env),
             cli_vars: request.vars.clone(),
+            file_vars: Map::new(),
         };
         Self { request, engine, invocation: Arc::new(invocation) }
     }
 
-    fn project_only(&self, diags: &mut Vec<Diagnostic>) -> Option<ProjectOnly> {
+    fn project_only(mut self, diags: &mut Vec<Diagnostic>) -> Option<ProjectOnly> {
         let root = location::root(self.request).map_err(|error| diags.push(*error)).ok()?;
+        let vars = self.vars_file(&root, diags);
         let written = self.project_file(&root, "", diags)?;
-        let (name, config) = self.settings(written, None, self.root_origin(), diags)?;
+        let (name, mut config) = self.settings(written, None, self.root_origin(), diags)?;
+        lay_vars(vars, &mut config, diags);
         let folders = Folders::new(self.request, &root, &config);
         Some(ProjectOnly {
             root,
@@ -97,12 +100,14 @@ impl<'a> Loader<'a> {
         })
     }
 
-    fn project(&self, diags: &mut Vec<Diagnostic>) -> Option<Project> {
+    fn project(mut self, diags: &mut Vec<Diagnostic>) -> Option<Project> {
         let root = location::root(self.request).map_err(|error| diags.push(*error)).ok()?;
+        let vars = self.vars_file(&root, diags);
         let written = self.project_file(&root, "", diags)?;
         let profile = self.profile(&root, &written, diags);
         // Without a profile the rest is still checked, with an undefined `target`.
-        let (name, config) = self.settings(written, profile.as_ref(), self.root_origin(), diags)?;
+        let (name, mut config) = self.settings(written, profile.as_ref(), self.root_origin(), diags)?;
+        lay_vars(vars, &mut config, diags);
         let profile = profile?;
         let name: Arc<str> = Arc::from(name);
         let folders = Folders::new(self.request, &root, &config);
@@ -114,11 +119,7 @@ impl<'a> Loader<'a> {
 
         let declarations: Vec<Declaration<'_>> = packages
             .iter()
-            .map(|package| Declaration {
-                package: &package.name,
-                file: &package.config.file,
-                vars: package.config.vars.as_ref(),
-            })
+            .map(|package| Declaration { package: &package.name, vars: package.config.vars.as_ref() })
             .collect();
         let vars = Arc::new(Vars::new(&self.invocation.cli_vars, &declarations));
         let config = &packages[0].config;
@@ -141,6 +142,28 @@ impl<'a> Loader<'a> {
         })
     }
 
+    /// vars.yml of the root project; read before dbt_project.yml, which may use its variables.
+    fn vars_file(&mut self, root: &Path, diags: &mut Vec<Diagnostic>) -> Option<WrittenVars> {
+        let path = root.join(VARS_FILE);
+        if !path.is_file() {
+            return None;
+        }
+        let read = files::read(&path, VARS_FILE).and_then(|file| yaml::parse(&file, diags).map(|node| (file, node)));
+        let (file, node) = read.map_err(|error| diags.push(*error)).ok()?;
+        if node.is_null() {
+            return None;
+        }
+        let mut fields = Fields::new(node, &file, "`vars.yml`", diags)?;
+        let vars = settings::vars(&mut fields, &file);
+        fields.finish(Code::UnknownKey);
+        let vars = vars.filter(|vars| vars.node.as_map().is_some_and(|map| !map.is_empty()))?;
+        // Nobody else has it yet.
+        if let (Some(invocation), Some(map)) = (Arc::get_mut(&mut self.invocation), vars.node.as_map()) {
+            invocation.file_vars = map.to_json();
+        }
+        Some(vars)
+    }
+
     fn root_origin(&self) -> Origin {
         Origin::Root { skip_version_check: self.request.skip_version_check }
     }
@@ -161,7 +184,11 @@ impl<'a> Loader<'a> {
         diags: &mut Vec<Diagnostic>,
     ) -> Option<(String, PackageConfig)> {
         let ProjectFile { file, mut node } = written;
-        let context = context::configuration(&self.invocation, self.engine, profile, Secrecy::Forbidden);
+        let vars = match origin {
+            Origin::Root { .. } => self.invocation.root_vars(),
+            _ => self.invocation.cli_vars.clone(),
+        };
+        let context = context::configuration(&self.invocation, self.engine, profile, &vars, Secrecy::Forbidden);
         render::yaml(self.engine, &file, &mut node, &context, &settings::is_late, diags);
         settings::read(&file, node, origin, diags)
     }
@@ -256,10 +283,29 @@ impl<'a> Loader<'a> {
         let read =
             files::read(&path, "selectors.yml").and_then(|file| yaml::parse(&file, diags).map(|root| (file, root)));
         let (file, mut root) = read.map_err(|error| diags.push(*error)).ok()?;
-        let context = context::configuration(&self.invocation, self.engine, Some(profile), Secrecy::Forbidden);
+        let vars = self.invocation.root_vars();
+        let context = context::configuration(&self.invocation, self.engine, Some(profile), &vars, Secrecy::Forbidden);
         render::yaml(self.engine, &file, &mut root, &context, &|_| false, diags);
         Some(Document { file, root })
     }
+}
+
+const VARS_FILE: &str = "vars.yml";
+
+/// Variables are declared in vars.yml or in dbt_project.yml, not in both.
+fn lay_vars(vars: Option<WrittenVars>, config: &mut PackageConfig, diags: &mut Vec<Diagnostic>) {
+    let Some(vars) = vars else { return };
+    let span = |written: &WrittenVars| Span { file: written.file.clone(), range: written.key.range.clone() };
+    let declared = config.vars.as_ref().filter(|vars| vars.node.as_map().is_some_and(|map| !map.is_empty()));
+    if let Some(others) = declared {
+        let message = "variables are declared both in vars.yml and in dbt_project.yml";
+        diags.push(
+            Diagnostic::error(Code::InvalidConfig, message)
+                .at(span(others), "move these to vars.yml, or the others here")
+                .place(span(&vars), ""),
+        );
+    }
+    config.vars = Some(vars);
 }
 
 /// Absolute folders of the root project: command line, environment, dbt_project.yml.

@@ -5,6 +5,7 @@
 
 pub mod context;
 pub mod deps;
+mod dotenv;
 mod embedded;
 mod env;
 mod files;
@@ -69,6 +70,17 @@ pub struct Invocation {
     pub env: Env,
     pub secrets: Secrets,
     pub cli_vars: Map<String, Value>,
+    /// `vars:` of vars.yml.
+    pub file_vars: Map<String, Value>,
+}
+
+impl Invocation {
+    /// What `var` gives in dbt_project.yml, packages.yml and selectors.yml of the root project.
+    pub(crate) fn root_vars(&self) -> Map<String, Value> {
+        let mut vars = self.file_vars.clone();
+        vars.extend(self.cli_vars.clone());
+        vars
+    }
 }
 
 /// A project as it lies on disk.
@@ -148,6 +160,14 @@ pub struct Package {
     pub files: Files,
 }
 
+/// `vars:` of dbt_project.yml, or of vars.yml.
+#[derive(Debug, Clone)]
+pub struct WrittenVars {
+    pub file: Arc<SourceFile>,
+    pub key: yaml::Key,
+    pub node: yaml::Node,
+}
+
 /// dbt_project.yml of a package, rendered and checked.
 #[derive(Debug, Clone)]
 pub struct PackageConfig {
@@ -157,8 +177,8 @@ pub struct PackageConfig {
     pub paths: Paths,
     pub quoting: Quoting,
     pub trees: Trees,
-    /// `vars:`, key and value, as written.
-    pub vars: Option<(yaml::Key, yaml::Node)>,
+    /// `vars:`, as written.
+    pub vars: Option<WrittenVars>,
     pub on_run_start: Vec<Hook>,
     pub on_run_end: Vec<Hook>,
     pub dispatch: Vec<Dispatch>,

@@ -112,7 +112,7 @@ fn entries(
         let written = item.as_map().map(|map| map.to_json()).unwrap_or_default();
         let mut rendered = item;
         if let Some((engine, invocation)) = jinja {
-            let context = context::early(invocation, engine, Secrecy::Allowed);
+            let context = context::configuration(invocation, engine, None, &invocation.root_vars(), Secrecy::Allowed);
             render::yaml(engine, file, &mut rendered, &context, &|_| false, diags);
         }
         found.extend(entry(file, rendered, written, diags));

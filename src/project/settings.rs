@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Map;
 
-use super::{DBT_VERSION, Dispatch, Hook, PackageConfig, Paths, QueryComment, Quoting, Trees, location, version};
+use super::{
+    DBT_VERSION, Dispatch, Hook, PackageConfig, Paths, QueryComment, Quoting, Trees, WrittenVars, location, version,
+};
 use crate::diag::{Code, Diagnostic, SourceFile, Span};
 use crate::yaml::{Fields, Node, Yaml};
 
@@ -106,7 +108,7 @@ pub(super) fn read(
         paths: paths(&mut fields),
         quoting,
         trees: trees(&mut fields),
-        vars: vars(&mut fields),
+        vars: vars(&mut fields, file),
         on_run_start: hooks(&mut fields, "on-run-start"),
         on_run_end: hooks(&mut fields, "on-run-end"),
         dispatch: dispatch(&mut fields, file),
@@ -345,7 +347,8 @@ fn data_tests(fields: &mut Fields<'_>) -> Option<Node> {
     fields.map_node("data_tests").or(old)
 }
 
-fn vars(fields: &mut Fields<'_>) -> Option<(crate::yaml::Key, Node)> {
+/// `vars:` of dbt_project.yml, or of vars.yml.
+pub(super) fn vars(fields: &mut Fields<'_>, file: &Arc<SourceFile>) -> Option<WrittenVars> {
     let (key, node) = fields.entry("vars").filter(|(_, node)| !node.is_null())?;
     if node.as_map().is_none() {
         let span = fields.span(&node.range);
@@ -355,7 +358,7 @@ fn vars(fields: &mut Fields<'_>) -> Option<(crate::yaml::Key, Node)> {
         );
         return None;
     }
-    Some((key, node))
+    Some(WrittenVars { file: file.clone(), key, node })
 }
 
 fn hooks(fields: &mut Fields<'_>, name: &'static str) -> Vec<Hook> {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::diag::{SourceFile, Span, suggest};
+use super::WrittenVars;
+use crate::diag::{Span, suggest};
 use crate::yaml::{Key, Mapping, Node, Yaml};
-use std::sync::Arc;
 
 /// Which value a variable has in which package. From the strongest: `--vars`, the root project's variables for that
 /// package, the root project's global ones, the package's own.
@@ -29,13 +29,12 @@ struct Declared {
 /// `vars:` of one package.
 pub(super) struct Declaration<'a> {
     pub package: &'a str,
-    pub file: &'a Arc<SourceFile>,
-    pub vars: Option<&'a (Key, Node)>,
+    pub vars: Option<&'a WrittenVars>,
 }
 
 impl Declaration<'_> {
     fn map(&self) -> Option<&Mapping> {
-        self.vars?.1.as_map()
+        self.vars?.node.as_map()
     }
 
     /// The variables that a package sees: the global ones, overlaid by those under its name.
@@ -49,11 +48,11 @@ impl Declaration<'_> {
     }
 
     fn declared(&self) -> Vec<Declared> {
-        let Some((key, node)) = self.vars else { return Vec::new() };
+        let Some(WrittenVars { file, key, node }) = self.vars else { return Vec::new() };
         let Some(map) = node.as_map() else { return Vec::new() };
         let declared = |(name, node): &(Key, Node)| Declared {
             name: name.name.clone(),
-            span: Span { file: self.file.clone(), range: key.range.start..name.range.end },
+            span: Span { file: file.clone(), range: key.range.start..name.range.end },
             value: node.to_json(),
         };
         let scoped = map.iter().filter_map(|(name, node)| match &node.value {

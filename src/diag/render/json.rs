@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::diag::{Diagnostic, Label, Severity};
+use crate::diag::{Deprecation, Diagnostic, Label, Severity};
 
 /// The diagnostics as a JSON array. Lines and columns are 1-based, columns count characters.
 pub fn json(diagnostics: &[Diagnostic]) -> Value {
@@ -13,6 +13,7 @@ fn object(diagnostic: &Diagnostic) -> Value {
     json!({
         "severity": match diagnostic.severity { Severity::Warning => "warning", Severity::Error => "error" },
         "code": diagnostic.code.as_str(),
+        "deprecation": diagnostic.deprecation.map(Deprecation::event),
         "message": diagnostic.message,
         "node": diagnostic.node,
         "primary": diagnostic.primary.as_ref().map(label),

@@ -50,22 +50,24 @@ struct Setting<'a> {
     log: Arc<dyn Log>,
 }
 
-/// The context of profiles.yml and packages.yml: `--vars` and `env_var` only.
+/// The context of profiles.yml: `--vars` and `env_var` only.
 pub(super) fn early(invocation: &Arc<Invocation>, engine: &Engine, secrecy: Secrecy) -> Arc<Context> {
-    configuration(invocation, engine, None, secrecy)
+    configuration(invocation, engine, None, &invocation.cli_vars, secrecy)
 }
 
-/// The context of dbt_project.yml and selectors.yml. Without a profile, `target` is undefined and may be.
+/// The context of packages.yml, dbt_project.yml and selectors.yml; `var` sees `vars`. Without a profile, `target` is
+/// undefined and may be.
 pub(super) fn configuration(
     invocation: &Arc<Invocation>,
     engine: &Engine,
     target: Option<&Profile>,
+    vars: &Map<String, Json>,
     secrecy: Secrecy,
 ) -> Arc<Context> {
     let names = Setting {
         invocation,
         engine,
-        vars: Arc::new(Vars::command_line(&invocation.cli_vars)),
+        vars: Arc::new(Vars::command_line(vars)),
         flags: &Map::new(),
         target,
         secrecy,

@@ -207,3 +207,27 @@ fn a_project_file_alone_needs_no_profile() {
     let project = load_project_only(&fixture.request(), &Engine::new()).unwrap();
     assert_eq!(project.packages_install_path, fixture.path().join("dbt_packages"));
 }
+
+#[test]
+fn variables_of_vars_yml_are_known_in_the_project_file() {
+    let project = Fixture::new(&[
+        ("dbt_project.yml", "name: shop\nprofile: shop\nmodel-paths: [\"{{ var('models_in') }}\"]\n"),
+        ("vars.yml", "vars:\n  models_in: sql\n  start: 2020-01-01\n  shop: {scoped: 1}\n"),
+    ])
+    .load();
+    assert_eq!(project.root_package().config.paths.models, ["sql"]);
+    assert_eq!(project.vars.get("shop", "scoped"), Some(&json!(1)));
+    assert_eq!(project.vars.nearest("shop", "strat").unwrap().0.file.path, "vars.yml");
+    assert!(project.warnings.is_empty(), "{:?}", project.warnings);
+}
+
+#[test]
+fn variables_are_declared_in_one_file() {
+    let fixture = Fixture::new(&[
+        ("dbt_project.yml", "name: shop\nprofile: shop\nvars: {a: 1}\n"),
+        ("vars.yml", "vars: {b: 1}\n"),
+    ]);
+    let errors = fixture.shown(&fixture.errors());
+    assert!(errors.contains("error[invalid-config]: variables are declared both in vars.yml and in"), "{errors}");
+    assert!(errors.contains("--> dbt_project.yml:3:1"), "{errors}");
+}
