@@ -89,6 +89,7 @@ impl Server {
             quote: Include::ALL,
             quote_char: '`',
             limit: None,
+            event_time: None,
         }
     }
 

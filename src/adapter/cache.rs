@@ -120,6 +120,7 @@ mod tests {
             quote: Include::ALL,
             quote_char: '`',
             limit: None,
+            event_time: None,
         }
     }
 

@@ -194,6 +194,10 @@ impl Adapter for DuckDbAdapter {
         Binding::Question
     }
 
+    fn named_subqueries(&self) -> bool {
+        false
+    }
+
     fn case_insensitive_names(&self) -> bool {
         true
     }

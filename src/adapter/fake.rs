@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{
@@ -185,6 +186,14 @@ impl Adapter for FakeAdapter {
 
     fn binding(&self) -> super::Binding {
         super::Binding::Percent
+    }
+
+    fn named_subqueries(&self) -> bool {
+        !self.is_duckdb()
+    }
+
+    fn event_time(&self, at: DateTime<Utc>) -> String {
+        super::relation::plain_time(at)
     }
 
     fn case_insensitive_names(&self) -> bool {

@@ -24,13 +24,15 @@ mod table;
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 pub use capabilities::{Capabilities, Swap, Upsert};
 pub use column::Column;
 pub use described::{Described, DescribedColumn};
 pub use error::{DbError, DbErrorKind, DbResult};
 pub use naming::shorten;
 pub use open::{Drivers, KINDS, open};
-pub use relation::{Include, Relation, RelationType, push_quoted};
+pub use relation::{EventTime, Include, Relation, RelationType, push_quoted};
 pub use table::{Cell, ColumnType, Table, TableColumn};
 
 /// What a statement gave back.
@@ -154,6 +156,16 @@ pub trait Adapter: Send + Sync {
     /// What `create table` needs after its column list: on MySQL the profile's charset and collation. May be empty.
     fn create_table_options(&self) -> String {
         String::new()
+    }
+
+    /// Whether a subquery in FROM must have a name.
+    fn named_subqueries(&self) -> bool {
+        true
+    }
+
+    /// A point in time as the text of a literal, to be compared with a column of dates or times.
+    fn event_time(&self, at: DateTime<Utc>) -> String {
+        format!("{}+00:00", relation::plain_time(at))
     }
 
     /// The longest statement in bytes that the server takes.

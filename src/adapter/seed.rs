@@ -371,6 +371,7 @@ mod tests {
             quote: Include::ALL,
             quote_char: '`',
             limit: None,
+            event_time: None,
         };
         let head = "insert into `shop`.`t` (`id`, `name`) values\n";
         assert_eq!(

@@ -3,6 +3,7 @@
 //! [`table`] declares every flag once; parsing, environment variables, help and errors are made from it.
 
 mod console;
+mod event_time;
 mod file;
 mod flag;
 mod help;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::event_time;
 use super::parse::{Given, usage};
 use super::table::{self, *};
 use super::values::{Files, Values, deprecated_variables};
@@ -213,6 +214,9 @@ fn options(values: &Values<'_>, given: &Given, command: Command, colors: bool) -
         defer_state: values.path(&DEFER_STATE),
         full_refresh: values.set_switch(&FULL_REFRESH),
         store_failures: values.set_switch(&STORE_FAILURES),
+        empty: EMPTY.on.has(command) && values.switch(&EMPTY),
+        sample: event_time::sample(values, command),
+        event_time: event_time::bounds(values, command),
         fail_fast: values.switch(&FAIL_FAST),
         warn_error: warn_error(values),
         write_json: values.switch(&WRITE_JSON),

@@ -100,6 +100,14 @@ flags! {
         .short('f').env("FULL_REFRESH").default("as configured");
     STORE_FAILURES = Flag::new("store-failures", Kind::Switch(false), On::of(&[Build, Test]), "keep the failing rows of tests in tables")
         .env("STORE_FAILURES").default("as configured");
+    EMPTY = Flag::new("empty", Kind::Switch(false), On::of(&[Build, Run, Seed, Snapshot, Compile]), "read no rows of refs and sources, and load no rows of seeds: everything is built, with nothing in it")
+        .env("EMPTY");
+    SAMPLE = Flag::new("sample", Kind::Value("WINDOW"), On::of(&[Build, Run]), "build from recent rows only, of inputs that have an `event_time`: `3 days`, or `{start: 2024-01-01, end: 2024-01-08}`")
+        .env("SAMPLE");
+    EVENT_TIME_START = Flag::new("event-time-start", Kind::Value("TIME"), On::of(&[Build, Run]), "the first moment of the batches of microbatch models, in UTC: `2024-01-31`, `2024-01-31T06:00:00`; with --event-time-end")
+        .env("EVENT_TIME_START");
+    EVENT_TIME_END = Flag::new("event-time-end", Kind::Value("TIME"), On::of(&[Build, Run]), "the first moment after those batches; with --event-time-start")
+        .env("EVENT_TIME_END");
     THREADS = Flag::new("threads", Kind::Number(1), CONNECTS, "how many nodes run at the same time")
         .default("the profile's");
     SINGLE_THREADED = Flag::new("single-threaded", Kind::Switch(false), On::ALL, "the same as --threads 1")
@@ -212,15 +220,8 @@ const fn refused(long: &'static str, takes_value: bool, env: Option<&'static str
     Refused { long, takes_value, env, why }
 }
 
-const SAMPLE: &str = "models are built from all of their input";
-
 /// Flags of dbt that would change what a command does, and that we do not have.
 pub(super) static REFUSED: &[Refused] = &[
-    refused("empty", false, Some("EMPTY"), SAMPLE),
-    refused("no-empty", false, None, SAMPLE),
-    refused("sample", true, Some("SAMPLE"), SAMPLE),
-    refused("event-time-start", true, Some("EVENT_TIME_START"), "microbatch models are not supported yet"),
-    refused("event-time-end", true, Some("EVENT_TIME_END"), "microbatch models are not supported yet"),
     refused("export-saved-queries", false, Some("EXPORT_SAVED_QUERIES"), "there is no semantic layer yet"),
     refused("no-export-saved-queries", false, None, "there is no semantic layer yet"),
     refused("no-introspect", false, None, "macros may always ask the database while compiling"),

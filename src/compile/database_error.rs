@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
-use super::empty::original_offset;
 use super::sql::{Compiled, Cte};
+use super::subquery::original_offset;
 use super::{Runtime, Scope, Subject, sql as compiled_sql};
 use crate::adapter::{DbError, DbErrorKind, Relation};
 use crate::diag::{Code, Diagnostic, SourceFile, Span, suggest};

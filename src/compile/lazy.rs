@@ -84,7 +84,9 @@ pub fn dict(thing: &impl Serialize) -> Value {
 }
 
 /// `model` of a node.
-pub fn compiled_node(node: &Arc<Node>, compiled: Option<&Arc<Compiled>>) -> Value {
+///
+/// `batch` is its entry of that name, which only a batch of a microbatch model has.
+pub fn compiled_node(node: &Arc<Node>, compiled: Option<&Arc<Compiled>>, batch: Option<Value>) -> Value {
     let mut quick = vec![
         ("name", Value::from(node.name.as_str())),
         ("unique_id", Value::from(&*node.unique_id)),
@@ -94,8 +96,18 @@ pub fn compiled_node(node: &Arc<Node>, compiled: Option<&Arc<Compiled>>) -> Valu
         ("schema", Value::from(node.schema.as_str())),
         ("language", Value::from(node.language)),
     ];
+    quick.extend(batch.clone().map(|batch| ("batch", batch)));
     let node = node.clone();
-    let Some(compiled) = compiled.cloned() else { return Lazy::value(quick, move || dict(node.as_ref())) };
+    let with_batch = move |dict: Value| match (&batch, dict.try_iter()) {
+        (Some(batch), Ok(keys)) => {
+            let entries = keys.filter_map(|key| dict.get_item(&key).ok().map(|value| (key, value)));
+            pyvalue::dict(entries.chain([(Value::from("batch"), batch.clone())]).collect::<Vec<_>>())
+        }
+        _ => dict,
+    };
+    let Some(compiled) = compiled.cloned() else {
+        return Lazy::value(quick, move || with_batch(dict(node.as_ref())));
+    };
     quick.extend(["compiled_code", "compiled_sql"].map(|key| (key, Value::from(&*compiled.sql))));
     Lazy::value(quick, move || {
         let code = CompiledNode { code: &compiled.sql, path: compiled.path.as_deref() };
@@ -104,7 +116,7 @@ pub fn compiled_node(node: &Arc<Node>, compiled: Option<&Arc<Compiled>>) -> Valu
             // The older name, which packages still use.
             entry.insert("compiled_sql".to_owned(), Json::from(&*compiled.sql));
         }
-        pyvalue::from_json(&entry)
+        with_batch(pyvalue::from_json(&entry))
     })
 }
 
@@ -126,7 +138,7 @@ pub fn unit_test(test: &Arc<UnitTest>) -> Value {
 /// Anything that a run gives a result for: `result.node` in on-run-end hooks.
 pub fn resource(resource: Resource<'_>) -> Value {
     match resource {
-        Resource::Node(node) => compiled_node(node, None),
+        Resource::Node(node) => compiled_node(node, None, None),
         Resource::UnitTest(test) => unit_test(test),
         Resource::Source(source) => {
             let source = source.clone();
@@ -152,7 +164,7 @@ pub fn graph(manifest: &Arc<Manifest>) -> Value {
 }
 
 fn graph_dict(manifest: &Manifest) -> Value {
-    let nodes = manifest.nodes.iter().map(|(id, thing)| (Value::from(&**id), compiled_node(thing, None)));
+    let nodes = manifest.nodes.iter().map(|(id, thing)| (Value::from(&**id), compiled_node(thing, None, None)));
     let nodes = pyvalue::dict(nodes);
     let groups = group(manifest.groups.iter().map(|(id, thing)| (&**id, entry(thing))));
     let sources = group(manifest.sources.iter().map(|(id, thing)| (&**id, entry(thing))));

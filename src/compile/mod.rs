@@ -5,11 +5,11 @@
 //! find their scope through the render's context, so that setting up a node costs a handful of values.
 
 mod adapter;
+mod batch;
 mod catalog;
 mod config;
 mod constraints;
 mod database_error;
-mod empty;
 mod lazy;
 mod materialization;
 mod nouns;
@@ -20,9 +20,11 @@ pub mod results;
 mod runtime;
 mod scope;
 mod sql;
+mod subquery;
 mod unit_test;
 mod writer;
 
+pub use batch::Batch;
 pub use database_error::Failure;
 pub use lazy::resource as resource_value;
 pub use objects::relation::Naming;

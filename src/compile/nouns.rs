@@ -12,7 +12,7 @@ use super::objects::column::ColumnClass;
 use super::objects::relation::{Naming, RelationClass};
 use super::objects::table::TableObject;
 use super::runtime::Options;
-use super::{Subject, lazy, refs, results, scope, sql};
+use super::{Subject, lazy, refs, results, scope};
 use crate::adapter::{Adapter, Table};
 use crate::diag::{Code, Diagnostic};
 use crate::jinja::{self, Args, Error, State, Value, function, pyvalue};
@@ -147,7 +147,7 @@ fn write(state: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {
     let payload = a.take("payload")?;
     a.finish()?;
     if scope.runtime.writer.is_on()
-        && let Some(path) = sql::target_path("run", &scope.subject)
+        && let Some(path) = scope.target_path("run")
     {
         let text = payload.to_str().unwrap_or_else(|| pyvalue::py_str(&payload).into());
         scope.runtime.writer.write(&path, text);
@@ -191,6 +191,10 @@ fn load_agate_table(state: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value
     };
     let typed = node.config.get("column_types").and_then(Json::as_object);
     let typed: Vec<&str> = typed.into_iter().flat_map(|types| types.keys()).map(String::as_str).collect();
-    let table = Table::from_csv(text.trim_start_matches('\u{feff}'), delimiter, &typed).map_err(problem)?;
+    let mut table = Table::from_csv(text.trim_start_matches('\u{feff}'), delimiter, &typed).map_err(problem)?;
+    if scope.runtime.options.empty {
+        // After reading: all values have their say in the types of the columns.
+        table.rows.clear();
+    }
     Ok(TableObject::value(table))
 }

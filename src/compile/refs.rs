@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Subject;
+use super::batch::{self, Input};
 use super::catalog;
 use super::objects::relation::RelationObject;
 use super::scope::{self, Scope};
@@ -43,9 +44,10 @@ fn resolve(scope: &Arc<Scope>, call: &RefCall) -> Result<Value, Error> {
     }
     if node.is_ephemeral() {
         scope.note_ephemeral(&node.unique_id);
-        return Ok(RelationObject::value(runtime.naming.cte(&node.alias), runtime.naming));
+        let relation = batch::narrowed(scope, runtime.naming.cte(&node.alias), &Input::of_node(node));
+        return Ok(RelationObject::value(relation, runtime.naming));
     }
-    let relation = limited(scope, referred(scope, node)?);
+    let relation = batch::narrowed(scope, referred(scope, node)?, &Input::of_node(node));
     Ok(RelationObject::value(relation, runtime.naming))
 }
 
@@ -84,7 +86,7 @@ pub(super) fn source(state: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Valu
         let written = format!("source('{name}', '{table}')");
         return Err(jinja::raise(undeclared(&scope, &format!("{name}.{table}"), &written)));
     }
-    let relation = limited(&scope, runtime.source_relation(source));
+    let relation = batch::narrowed(&scope, runtime.source_relation(source), &Input::of_source(source));
     Ok(RelationObject::value(relation, runtime.naming))
 }
 
@@ -113,16 +115,6 @@ fn may_refer(scope: &Scope, id: &UniqueId) -> bool {
                 || matches!(node.resource_type, ResourceType::Operation | ResourceType::SqlOperation)
         }
     }
-}
-
-/// `--empty` reads no rows in what it builds.
-fn limited(scope: &Scope, mut relation: Relation) -> Relation {
-    let builds = |node: &Node| matches!(node.resource_type, ResourceType::Model | ResourceType::Snapshot);
-    if scope.runtime.options.empty && matches!(&scope.subject, Subject::Node(node) if builds(node)) {
-        relation.limit = Some(0);
-        scope.note_limited(&relation);
-    }
-    relation
 }
 
 fn not_found(scope: &Scope, call: &RefCall, missing: &Missing<'_>) -> Diagnostic {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json};
 
+use super::batch::Batch;
 use super::nouns::Nouns;
 use super::objects::relation::Naming;
 use super::scope::{Scope, Subject};
@@ -18,6 +19,7 @@ use crate::diag::log::Log;
 use crate::diag::{Diagnostic, SourceFile};
 use crate::jinja::{Engine, Library, Mode, Namespace, Template};
 use crate::manifest::Dispatcher;
+use crate::manifest::event_time::Window;
 use crate::manifest::{Manifest, Node, Source, UniqueId};
 use crate::project::{Project, context};
 
@@ -35,8 +37,10 @@ pub struct Parts {
 /// What the command line says about running, as far as macros see it.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Refs and sources are read with `limit 0`.
+    /// Refs and sources are read with `limit 0`; seeds load no rows.
     pub empty: bool,
+    /// Models and snapshots see only what happened then, of inputs that have an `event_time`.
+    pub sample: Option<Window>,
     /// `selected_resources`.
     pub selected: Vec<UniqueId>,
     /// `invocation_args_dict`.
@@ -114,15 +118,25 @@ impl Runtime {
         self.scope(Subject::Node(node.clone()), thread)
     }
 
+    /// One batch of a microbatch model.
+    pub fn batch(self: &Arc<Self>, node: &Arc<Node>, batch: Batch, thread: &str) -> Arc<Scope> {
+        let label = Self::label(&Subject::Node(node.clone()), thread);
+        Scope::of_batch(self.clone(), node.clone(), label, batch)
+    }
+
     /// Any other thing that renders with the run's names: hooks, operations, freshness, unit tests.
     pub fn scope(self: &Arc<Self>, subject: Subject, thread: &str) -> Arc<Scope> {
-        let label = Label {
+        let label = Self::label(&subject, thread);
+        Scope::new(self.clone(), subject, label)
+    }
+
+    fn label(subject: &Subject, thread: &str) -> Label {
+        Label {
             name: subject.label().to_owned(),
             node: subject.unique_id().map(|id| id.to_string()),
             thread: Some(thread.to_owned()),
             comment: None,
-        };
-        Scope::new(self.clone(), subject, label)
+        }
     }
 
     /// The relation of a node, as `ref` and `this` give it.

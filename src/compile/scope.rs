@@ -2,15 +2,17 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use serde_json::{Value as Json, json};
 
+use super::batch::Batch;
 use super::objects::relation::RelationObject;
 use super::results::Results;
 use super::sql::Compiled;
 use super::unit_test::UnitScope;
-use super::{Runtime, lazy, query_comment};
+use super::{Runtime, lazy, query_comment, subquery};
 use crate::adapter::session::{Label, Session};
 use crate::adapter::{DbError, QueryResult, Relation};
 use crate::diag::Diagnostic;
@@ -95,23 +97,35 @@ pub struct Scope {
     settings: Mutex<Vec<(String, Value)>>,
     /// Ephemeral models that this render referred to, in order.
     ephemeral: Mutex<Vec<UniqueId>>,
-    /// Relations that `--empty` made subqueries: their text and their alias.
-    limited: Mutex<Vec<(String, String)>>,
+    batch: Option<Batch>,
+    /// Relations that are rendered as subqueries: their text and their alias.
+    subqueries: Mutex<Vec<(String, String)>>,
     pub(super) compiled: OnceLock<Arc<Compiled>>,
     answers: Answers,
 }
 
 impl Scope {
     pub(super) fn new(runtime: Arc<Runtime>, subject: Subject, label: Label) -> Arc<Self> {
-        Self::with_answers(runtime, subject, label, Answers::default())
+        Self::with_answers(runtime, subject, label, None, Answers::default())
+    }
+
+    pub(super) fn of_batch(runtime: Arc<Runtime>, node: Arc<Node>, label: Label, batch: Batch) -> Arc<Self> {
+        Self::with_answers(runtime, Subject::Node(node), label, Some(batch), Answers::default())
     }
 
     /// The same subject once more, to render it again without asking the database again.
     pub(super) fn replay(self: &Arc<Self>) -> Arc<Self> {
-        Self::with_answers(self.runtime.clone(), self.subject.clone(), self.label.clone(), self.answers.replay())
+        let (subject, label) = (self.subject.clone(), self.label.clone());
+        Self::with_answers(self.runtime.clone(), subject, label, self.batch.clone(), self.answers.replay())
     }
 
-    fn with_answers(runtime: Arc<Runtime>, subject: Subject, label: Label, answers: Answers) -> Arc<Self> {
+    fn with_answers(
+        runtime: Arc<Runtime>,
+        subject: Subject,
+        label: Label,
+        batch: Option<Batch>,
+        answers: Answers,
+    ) -> Arc<Self> {
         Arc::new(Self {
             runtime,
             subject,
@@ -120,7 +134,8 @@ impl Scope {
             results: Results::default(),
             settings: Mutex::default(),
             ephemeral: Mutex::default(),
-            limited: Mutex::default(),
+            batch,
+            subqueries: Mutex::default(),
             compiled: OnceLock::new(),
             answers,
         })
@@ -170,8 +185,9 @@ impl Scope {
             return self.answers.next(sql).ok_or_else(|| jinja::fail("the database is not asked again"));
         }
         let session = self.session().map_err(jinja::raise)?;
+        let named = self.name_subqueries(sql).map(|(named, _)| named);
         let result = session
-            .execute(sql, fetch, auto_begin)
+            .execute(named.as_deref().unwrap_or(sql), fetch, auto_begin)
             .map_err(|error| super::adapter::database(DbError { statement: name, ..error }))?;
         if self.compiled.get().is_none() {
             self.answers.keep(sql, &result);
@@ -187,7 +203,10 @@ impl Scope {
     /// `model`
     pub(super) fn model(&self) -> Value {
         match &self.subject {
-            Subject::Node(node) => lazy::compiled_node(node, self.compiled.get()),
+            Subject::Node(node) => {
+                let batch = self.batch.as_ref().map(|batch| batch.value(&self.runtime));
+                lazy::compiled_node(node, self.compiled.get(), batch)
+            }
             Subject::UnitTest(unit) => lazy::unit_test(&unit.test),
             Subject::Source(source) => lazy::dict(source.as_ref()),
             Subject::Macro { .. } => Value::from(()),
@@ -226,8 +245,8 @@ impl Scope {
                 context = context
                     .set("database", node.database.as_deref().map_or(Value::from(()), Value::from))
                     .set("schema", node.schema.as_str())
-                    .set("pre_hooks", hooks(node, "pre-hook"))
-                    .set("post_hooks", hooks(node, "post-hook"));
+                    .set("pre_hooks", self.hooks(node, "pre-hook"))
+                    .set("post_hooks", self.hooks(node, "post-hook"));
             }
             if let Subject::UnitTest(unit) = &self.subject {
                 context = unit.overrides(context);
@@ -254,18 +273,37 @@ impl Scope {
         std::mem::take(&mut self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes note of a relation that is read without its rows.
-    pub(super) fn note_limited(&self, relation: &Relation) {
-        let entry =
-            (relation.to_string(), format!("_dbt_limit_subq_{}", relation.identifier.as_deref().unwrap_or_default()));
-        let mut limited = self.limited.lock().unwrap_or_else(PoisonError::into_inner);
-        if !limited.contains(&entry) {
-            limited.push(entry);
+    /// The batch that the subject is run for.
+    pub fn batch(&self) -> Option<&Batch> {
+        self.batch.as_ref()
+    }
+
+    /// Takes note of a relation that is rendered as a subquery, where the server wants a name for it.
+    pub(super) fn note_subquery(&self, relation: &Relation) {
+        let Some(alias) = relation.subquery_alias().filter(|_| self.runtime.naming.named_subqueries) else { return };
+        let entry = (relation.to_string(), alias);
+        let mut subqueries = self.subqueries.lock().unwrap_or_else(PoisonError::into_inner);
+        if !subqueries.contains(&entry) {
+            subqueries.push(entry);
         }
     }
 
-    pub(super) fn take_limited(&self) -> Vec<(String, String)> {
-        std::mem::take(&mut self.limited.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The text with names for the noted subqueries that have none, and where in it they were put; None where there are
+    /// no subqueries.
+    pub(super) fn name_subqueries(&self, sql: &str) -> Option<(String, Vec<Range<usize>>)> {
+        let subqueries = self.subqueries.lock().unwrap_or_else(PoisonError::into_inner);
+        (!subqueries.is_empty()).then(|| subquery::name(sql, &subqueries))
+    }
+
+    /// `pre_hooks` / `post_hooks`: `[{sql, transaction, index}]`; of batches the first and the last have them.
+    fn hooks(&self, node: &Node, key: &str) -> Value {
+        let runs = self.batch.as_ref().is_none_or(|batch| if key == "pre-hook" { batch.first } else { batch.last });
+        let hooks = if runs { node.config.hooks(key) } else { Vec::new() };
+        let entries = hooks.iter().enumerate().map(|(index, hook)| {
+            let index = Json::from(index + 1);
+            pyvalue::from_json(&json!({"sql": hook.sql, "transaction": hook.transaction, "index": index}))
+        });
+        pyvalue::list(entries.collect())
     }
 
     /// Calls a macro by the name that the subject's package sees.
@@ -325,15 +363,6 @@ impl Answers {
 fn has_relation(node: &Node) -> bool {
     use crate::manifest::ResourceType::{Model, Seed, Snapshot, Test};
     matches!(node.resource_type, Model | Seed | Snapshot | Test)
-}
-
-/// `pre_hooks` / `post_hooks`: `[{sql, transaction, index}]`.
-fn hooks(node: &Node, key: &str) -> Value {
-    let hooks = node.config.hooks(key);
-    let entries = hooks.iter().enumerate().map(|(index, hook)| {
-        pyvalue::from_json(&json!({"sql": hook.sql, "transaction": hook.transaction, "index": Json::from(index + 1)}))
-    });
-    pyvalue::list(entries.collect())
 }
 
 /// The scope as a Jinja value.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::{Runtime, Scope, Subject, empty};
+use super::{Runtime, Scope, Subject};
 use crate::diag::Diagnostic;
 use crate::jinja::{Context, Template, Value, pyvalue};
 use crate::manifest::{Detail, GenericTest, Node, ResourceType, UniqueId, is_call};
@@ -17,7 +17,7 @@ pub struct Compiled {
     pub sql: Arc<str>,
     /// Before CTEs were put in.
     pub body: Arc<str>,
-    /// What `--empty` put into the rendered text: places in `body`.
+    /// Names of subqueries, which were put into the rendered text: places in `body`.
     pub(super) aliases: Vec<Range<usize>>,
     /// The ephemeral models that `sql` starts with, dependencies first.
     pub ctes: Vec<Cte>,
@@ -84,12 +84,9 @@ impl Scope {
                 runtime.engine.render(&template, &context)?.into()
             }
         };
-        let (body, aliases) = match self.take_limited() {
-            limited if limited.is_empty() => (body, Vec::new()),
-            limited => {
-                let (body, aliases) = empty::name_subqueries(&body, &limited);
-                (body.into(), aliases)
-            }
+        let (body, aliases) = match self.name_subqueries(&body) {
+            Some((named, aliases)) => (named.into(), aliases),
+            None => (body, Vec::new()),
         };
         let ctes = match &self.subject {
             Subject::UnitTest(unit) => self.fixtures(unit)?,
@@ -102,7 +99,7 @@ impl Scope {
                 sql::inject_ctes(&body, &named, runtime.adapter().kind()).into()
             }
         };
-        let path = runtime.writer.is_on().then(|| target_path("compiled", &self.subject)).flatten();
+        let path = runtime.writer.is_on().then(|| self.target_path("compiled")).flatten();
         Ok(Compiled { sql, body, aliases, ctes, template, path })
     }
 
@@ -194,8 +191,15 @@ pub(super) fn template(runtime: &Runtime, node: &Node) -> Result<Template, Box<D
     compiled.map_err(|diagnostic| diagnostic.node(&*node.unique_id).boxed())
 }
 
-/// Where a subject's SQL goes below the target folder, as dbt lays it out.
-pub(super) fn target_path(folder: &str, subject: &Subject) -> Option<String> {
+impl Scope {
+    /// Where the subject's SQL goes below the target folder, as dbt lays it out.
+    pub(super) fn target_path(&self, folder: &str) -> Option<String> {
+        let path = target_path(folder, &self.subject)?;
+        Some(self.batch().map_or_else(|| path.clone(), |batch| batch.path(&path)))
+    }
+}
+
+fn target_path(folder: &str, subject: &Subject) -> Option<String> {
     let path = match subject {
         Subject::UnitTest(unit) => format!("{}/{}.sql", unit.test.original_file_path, unit.test.name),
         Subject::Node(node) => match (&node.detail, node.resource_type) {

@@ -205,7 +205,8 @@ impl<'a> Call<'a> {
         let deferred = deferred.unwrap_or_default();
         let options = compile::Options {
             deferred,
-            empty: false,
+            empty: self.options.empty,
+            sample: self.options.sample,
             selected,
             arguments: self.options.arguments(self.command),
             write_sql,

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::warn::WarnError;
 use crate::diag::Diagnostic;
 use crate::manifest::ResourceType;
+use crate::manifest::event_time::Window;
 use crate::select::Indirect;
 
 /// What to do.
@@ -134,6 +136,12 @@ pub struct Options {
     /// None: as the model's config says.
     pub full_refresh: Option<bool>,
     pub store_failures: Option<bool>,
+    /// Inputs without rows.
+    pub empty: bool,
+    /// Only what happened then, of inputs that have an `event_time`.
+    pub sample: Option<Window>,
+    /// The batches of microbatch models that run, instead of the newest ones.
+    pub event_time: Option<Window>,
     pub fail_fast: bool,
     pub warn_error: WarnError,
     pub write_json: bool,
@@ -211,6 +219,9 @@ impl Default for Options {
             defer_state: None,
             full_refresh: None,
             store_failures: None,
+            empty: false,
+            sample: None,
+            event_time: None,
             fail_fast: false,
             warn_error: WarnError::default(),
             write_json: true,
@@ -276,6 +287,10 @@ impl Options {
         put("defer_state", json!(path(&self.defer_state)));
         put("full_refresh", json!(self.full_refresh.unwrap_or(false)));
         put("store_failures", json!(self.store_failures.unwrap_or(false)));
+        put("empty", json!(self.empty));
+        put("sample", json!(self.sample.map(|window| json!({"start": iso(window.start), "end": iso(window.end)}))));
+        put("event_time_start", json!(self.event_time.map(|window| iso(window.start))));
+        put("event_time_end", json!(self.event_time.map(|window| iso(window.end))));
         put("fail_fast", json!(self.fail_fast));
         put("warn_error", json!(self.warn_error.is_all()));
         put("warn_error_options", self.warn_error.to_json());
@@ -309,6 +324,24 @@ impl Options {
         // Macros tell "not said" from "said no".
         flags.insert("FULL_REFRESH".to_owned(), json!(self.full_refresh));
         flags.insert("STORE_FAILURES".to_owned(), json!(self.store_failures));
+        // Dates print in templates as Python's do.
+        for (name, value) in &mut flags {
+            match (name.as_str(), value) {
+                ("EVENT_TIME_START" | "EVENT_TIME_END", date) => spaced(date),
+                ("SAMPLE", Value::Object(window)) => window.values_mut().for_each(spaced),
+                _ => {}
+            }
+        }
         flags
+    }
+}
+
+fn iso(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%S%.f").to_string()
+}
+
+fn spaced(date: &mut Value) {
+    if let Value::String(text) = date {
+        *text = text.replace('T', " ");
     }
 }

@@ -10,6 +10,7 @@ use super::{Command, CommandResult, Done, Options};
 use crate::artifacts::{self, EarlierRun};
 use crate::diag::{Code, Diagnostic};
 use crate::manifest::ResourceType;
+use crate::manifest::event_time::{Window, parse_datetime};
 use crate::select::Indirect;
 
 /// Statuses that ask for another try.
@@ -96,6 +97,9 @@ fn options(args: &Map<String, Value>, now: &Options) -> Options {
         // The artifact has `false` for what was not said.
         full_refresh: now.full_refresh.or(switch("full_refresh").filter(|full| *full)),
         store_failures: switch("store_failures").filter(|store| *store),
+        empty: switch("empty").unwrap_or(false),
+        sample: args.get("sample").and_then(|sample| window(sample.get("start"), sample.get("end"))),
+        event_time: window(args.get("event_time_start"), args.get("event_time_end")),
         fail_fast: switch("fail_fast").unwrap_or(now.fail_fast),
         state: text("state").map(PathBuf::from),
         defer: switch("defer").unwrap_or(false),
@@ -105,4 +109,10 @@ fn options(args: &Map<String, Value>, now: &Options) -> Options {
         args: mapping("args"),
         ..now.clone()
     }
+}
+
+/// Two dates as artifacts have them.
+fn window(start: Option<&Value>, end: Option<&Value>) -> Option<Window> {
+    let date = |value: Option<&Value>| parse_datetime(value?.as_str()?);
+    Some(Window { start: date(start)?, end: date(end)? })
 }

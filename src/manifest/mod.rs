@@ -6,6 +6,7 @@ mod capture;
 mod checks;
 pub mod config;
 mod dispatch;
+pub mod event_time;
 mod hash;
 pub mod json;
 mod lookup;

@@ -82,6 +82,7 @@ fn the_adapter_answers_about_relations() {
             quote: headwater::adapter::Include::ALL,
             quote_char: '`',
             limit: None,
+            event_time: None,
         };
         relation.database = None;
         adapter.relation(relation).columns_of("up", vec![Column::from_description("id", "int", '`')])

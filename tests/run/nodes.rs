@@ -3,6 +3,7 @@
 use headwater::adapter::{Cell, ColumnType, DbErrorKind};
 use headwater::compile::Deferred;
 use headwater::execute::{self, Status};
+use headwater::manifest::event_time::{Window, parse_datetime};
 use headwater::plan::Verb;
 use serde_json::json;
 
@@ -200,6 +201,96 @@ fn empty_runs_read_no_rows_with_and_without_an_alias() {
         )
     );
     assert_eq!(project.read("target/compiled/shop/models/c.sql"), format!("select * from {limited} _dbt_limit_subq_a"));
+}
+
+#[test]
+fn empty_holds_for_seeds_tests_ephemeral_models_and_queries_while_compiling() {
+    let mut project = Project::new(&[
+        ("seeds/s.csv", "id,n\n1,x\n2,y\n"),
+        ("models/e.sql", "{{ config(materialized='ephemeral') }}select * from {{ ref('s') }}"),
+        (
+            "models/f.sql",
+            "{% set ids = run_query('select id from ' ~ ref('s')) %}select * from {{ ref('e') }}, {{ ref('s').render() }}",
+        ),
+        ("tests/t.sql", "select * from {{ ref('s') }}"),
+    ]);
+    project.empty = true;
+    project.run(Verb::Seed).succeeded();
+    project.run(Verb::Test);
+    let ran = project.run(Verb::Run);
+    assert!(ran.sent("insert into").is_empty(), "{:?}", ran.statements);
+    let table = ran.sent("create table");
+    assert!(table[0].contains("`id` integer") && table[0].contains("`n` text"), "types come from all rows: {table:?}");
+    let limited = "(select * from `main`.`s` where false limit 0) _dbt_limit_subq_s";
+    assert_eq!(ran.sent(&format!("select id from {limited}")).len(), 1, "{:?}", ran.statements);
+    assert_eq!(project.read("target/compiled/shop/tests/t.sql"), format!("select * from {limited}"));
+    let model = project.read("target/compiled/shop/models/f.sql");
+    assert!(model.contains(&format!("select * from {limited}")), "{model}");
+    let cte = "(select * from __dbt__cte__e where false limit 0) _dbt_limit_subq___dbt__cte__e, `main`.`s`";
+    assert!(model.ends_with(&format!("select * from {cte}")), "{model}");
+}
+
+#[test]
+fn duckdb_needs_no_names_for_subqueries() {
+    let files = [("models/a.sql", "select 1 as id"), ("models/b.sql", "select * from {{ ref('a') }}")];
+    let mut project = Project::on_duckdb(&files);
+    project.empty = true;
+    project.run(Verb::Run).succeeded();
+    let sql = project.read("target/compiled/shop/models/b.sql");
+    assert!(sql.starts_with("select * from (select * from ") && sql.ends_with(" where false limit 0)"), "{sql}");
+}
+
+/// `2024-01-02` up to `2024-01-04`.
+fn two_days() -> Window {
+    let day = |text: &str| parse_datetime(text).expect("a date");
+    Window { start: day("2024-01-02"), end: day("2024-01-04") }
+}
+
+#[test]
+fn samples_filter_inputs_that_have_an_event_time() {
+    let yaml = "sources:\n  - name: raw\n    schema: raw\n    quoting: {column: true}\n    tables:\n      - name: orders\n        config: {event_time: at}\n      - name: lines\n\
+        models:\n  - name: a\n    config: {event_time: made}\n    columns: [{name: made, quote: true}]\n\
+        \x20 - name: e\n    config: {event_time: at}\n";
+    let mut project = Project::new(&[
+        ("models/sources.yml", yaml),
+        ("models/a.sql", "select * from {{ source('raw', 'orders') }}, {{ source('raw', 'lines') }}"),
+        ("models/e.sql", "{{ config(materialized='ephemeral') }}select * from {{ ref('a') }} x"),
+        ("models/b.sql", "select * from {{ ref('e') }} x, {{ ref('a').render() }}"),
+        ("tests/t.sql", "select * from {{ ref('a') }}"),
+    ]);
+    project.sample = Some(two_days());
+    project.run(Verb::Test);
+    project.run(Verb::Run).succeeded();
+    let filter =
+        |column: &str| format!("where {column} >= '2024-01-02 00:00:00' and {column} < '2024-01-04 00:00:00')");
+    assert_eq!(
+        project.read("target/compiled/shop/models/a.sql"),
+        format!(
+            "select * from (select * from `raw`.`orders` {} _dbt_et_filter_subq_orders, `raw`.`lines`",
+            filter("`at`")
+        )
+    );
+    let model = project.read("target/compiled/shop/models/b.sql");
+    assert!(model.contains(&format!("select * from (select * from `main`.`a` {} x", filter("`made`"))), "{model}");
+    assert!(model.ends_with(&format!("from (select * from __dbt__cte__e {} x, `main`.`a`", filter("at"))), "{model}");
+    assert_eq!(project.read("target/compiled/shop/tests/t.sql"), "select * from `main`.`a`", "tests see all rows");
+}
+
+#[test]
+fn an_empty_sample_is_a_filter_around_no_rows() {
+    let mut project = Project::new(&[
+        ("models/a.sql", "{{ config(event_time='at') }}select 1 as id"),
+        ("models/b.sql", "select * from {{ ref('a') }}"),
+    ]);
+    (project.empty, project.sample) = (true, Some(two_days()));
+    project.run(Verb::Run).succeeded();
+    let limited = "(select * from `main`.`a` where false limit 0) _dbt_limit_subq_a";
+    assert_eq!(
+        project.read("target/compiled/shop/models/b.sql"),
+        format!(
+            "select * from (select * from {limited} where at >= '2024-01-02 00:00:00' and at < '2024-01-04 00:00:00') _dbt_et_filter_subq_a"
+        )
+    );
 }
 
 #[test]

@@ -15,6 +15,7 @@ use headwater::diag::render::{Style, text};
 use headwater::execute::{self, CancelToken, Job, NoEvents, NodeResult, RunResults, Settings, Status};
 use headwater::graph::Dag;
 use headwater::jinja::Engine;
+use headwater::manifest::event_time::Window;
 use headwater::manifest::{self, UniqueId};
 use headwater::plan::{self, Verb};
 use headwater::project::{self, Env, Request};
@@ -29,6 +30,7 @@ pub struct Project {
     pub adapter: FakeAdapter,
     pub fail_fast: bool,
     pub empty: bool,
+    pub sample: Option<Window>,
     pub deferred: HashMap<UniqueId, Deferred>,
 }
 
@@ -43,7 +45,19 @@ impl Project {
         write("dbt_project.yml", PROJECT);
         write("profiles.yml", PROFILES);
         files.iter().for_each(|(path, text)| write(path, text));
-        Self { folder, adapter: FakeAdapter::mysql(), fail_fast: false, empty: false, deferred: HashMap::new() }
+        Self {
+            folder,
+            adapter: FakeAdapter::mysql(),
+            fail_fast: false,
+            empty: false,
+            sample: None,
+            deferred: HashMap::new(),
+        }
+    }
+
+    /// The same on a warehouse that speaks DuckDB's dialect.
+    pub fn on_duckdb(files: &[(&str, &str)]) -> Self {
+        Self { adapter: FakeAdapter::duckdb(), ..Self::new(files) }
     }
 
     pub fn script(mut self, change: impl FnOnce(FakeAdapter) -> FakeAdapter) -> Self {
@@ -84,8 +98,14 @@ impl Project {
         let selected = select::resolve(&selection, &parsed.manifest, &dag, None, None).expect("a valid selection");
         let plan = plan::plan(verb, &selected, &parsed.manifest, &dag);
         let deferred = self.deferred.clone();
-        let options =
-            Options { empty: self.empty, selected: selected.ids, write_sql: true, deferred, ..Options::default() };
+        let options = Options {
+            empty: self.empty,
+            sample: self.sample,
+            selected: selected.ids,
+            write_sql: true,
+            deferred,
+            ..Options::default()
+        };
         let (manifest, library) = (parsed.manifest, parsed.library);
         let pool = Pool::new(adapter, log.clone());
         let parts = Parts { project, manifest, library, engine, pool, log, options };

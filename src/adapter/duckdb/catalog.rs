@@ -52,6 +52,7 @@ fn relation(row: &[Cell]) -> Option<Relation> {
         quote: Include::ALL,
         quote_char: QUOTE,
         limit: None,
+        event_time: None,
     })
 }
 

@@ -12,6 +12,7 @@ mod types;
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 pub(super) use self::catalog::describe;
@@ -19,6 +20,7 @@ use self::connection::MySqlConnection;
 use self::credentials::Credentials;
 pub(super) use self::literal::literal;
 use self::server::Server;
+use super::relation::plain_time;
 use super::{
     Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Described,
     Include, Relation, SchemaName,
@@ -91,6 +93,11 @@ impl Adapter for MySqlAdapter {
             DbError { message, kind: DbErrorKind::Connection, ..error }
         })?;
         Ok(Box::new(MySqlConnection::new(conn, self.server.clone())))
+    }
+
+    /// Without an offset: MariaDB knows none in literals, and MySQL would move the time to the session's zone.
+    fn event_time(&self, at: DateTime<Utc>) -> String {
+        plain_time(at)
     }
 
     fn quote_char(&self) -> char {

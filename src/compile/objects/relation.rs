@@ -17,6 +17,8 @@ pub struct Naming {
     pub include: Include,
     /// Tables may be replaced in place (`create or replace table`).
     pub replaceable_tables: bool,
+    /// `select … from (select …)` needs a name behind the parenthesis.
+    pub named_subqueries: bool,
 }
 
 impl Naming {
@@ -25,6 +27,7 @@ impl Naming {
             quote_char: adapter.quote_char(),
             include: adapter.include(),
             replaceable_tables: adapter.capabilities().create_or_replace_table,
+            named_subqueries: adapter.named_subqueries(),
         }
     }
 
@@ -39,6 +42,7 @@ impl Naming {
             quote: Include::ALL,
             quote_char: self.quote_char,
             limit: None,
+            event_time: None,
         }
     }
 
@@ -85,6 +89,7 @@ impl RelationObject {
             include,
             quote,
             limit: None,
+            event_time: None,
             ..self.relation.clone()
         }
     }
@@ -146,7 +151,7 @@ impl Object for RelationObject {
         let mut a = Args::new(method, args);
         let relation = self.relation.clone();
         let value = match method {
-            "render" => Value::from(self.relation.to_string()),
+            "render" => Value::from(self.relation.render()),
             "include" => self.with(Relation { include: apply(relation.include, &mut a)?, ..relation }),
             "quote" => self.with(Relation { quote: apply(relation.quote, &mut a)?, ..relation }),
             "incorporate" => self.with(incorporate(relation, &mut a)?),

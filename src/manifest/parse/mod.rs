@@ -88,6 +88,7 @@ impl Dialect {
             quote: self.quote,
             quote_char: self.quote_char,
             limit: None,
+            event_time: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `run_started_at` where there is no Python to ask: a UTC `datetime` that can be printed and taken apart.
+//! `run_started_at` and `model.batch` where there is no Python to ask: a UTC `datetime` that can be printed and taken apart.
 
 use std::fmt;
 use std::sync::Arc;

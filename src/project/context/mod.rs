@@ -11,6 +11,7 @@ mod variable;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
 use super::{DBT_VERSION, Invocation, Profile, Project, Vars};
@@ -85,7 +86,7 @@ impl Setting<'_> {
             ("dbt_version", Value::from(DBT_VERSION)),
             ("invocation_id", Value::from(self.invocation.id.as_str())),
             ("thread_id", Value::from("MainThread")),
-            ("run_started_at", self.started_at()),
+            ("run_started_at", datetime(self.engine, self.invocation.started_at)),
             ("modules", modules::modules(self.engine)),
             ("flags", pyvalue::frozen(Arc::new(Json::Object(self.flags.clone())))),
             ("var", variable::var(self.vars.clone(), self.mode)),
@@ -112,12 +113,13 @@ impl Setting<'_> {
         names.insert("builtins", pyvalue::dict(builtins));
         names
     }
+}
 
-    fn started_at(&self) -> Value {
-        match self.engine.modules() {
-            Some(modules) => modules.datetime(self.invocation.started_at),
-            None => date::datetime(self.invocation.started_at),
-        }
+/// A `datetime` of Python, or what stands in for one where there is no Python.
+pub fn datetime(engine: &Engine, utc: DateTime<Utc>) -> Value {
+    match engine.modules() {
+        Some(modules) => modules.datetime(utc),
+        None => date::datetime(utc),
     }
 }
 

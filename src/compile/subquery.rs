@@ -1,5 +1,5 @@
-//! `--empty`: a relation becomes a subquery without rows. Servers want a name for it, and the user's SQL may or may not
-//! give one, so what stands behind each subquery decides.
+//! Relations that are rendered as subqueries (`--empty`, batches, `--sample`). Servers want names for them, and the user's
+//! SQL may or may not give one, so what stands behind each subquery decides.
 
 use std::ops::Range;
 
@@ -46,7 +46,7 @@ const NO_ALIAS: &[&str] = &[
 
 /// Names the subqueries that have no alias. `subqueries` are `(text, alias)`. Gives the new text and where in it aliases
 /// were put.
-pub fn name_subqueries(sql: &str, subqueries: &[(String, String)]) -> (String, Vec<Range<usize>>) {
+pub fn name(sql: &str, subqueries: &[(String, String)]) -> (String, Vec<Range<usize>>) {
     let mut ends: Vec<(usize, &str)> = subqueries
         .iter()
         .flat_map(|(text, alias)| {
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn named(sql: &str) -> String {
-        name_subqueries(sql, &[("(t)".to_owned(), "t_".to_owned())]).0
+        name(sql, &[("(t)".to_owned(), "t_".to_owned())]).0
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn offsets_lead_back_to_the_original() {
         let original = "from (t) where (t)";
-        let (sql, aliases) = name_subqueries(original, &[("(t)".to_owned(), "t_".to_owned())]);
+        let (sql, aliases) = name(original, &[("(t)".to_owned(), "t_".to_owned())]);
         let at = sql.find("where").unwrap();
         assert_eq!(original_offset(at, &aliases), original.find("where"));
         assert_eq!(original_offset(9, &aliases), None);
