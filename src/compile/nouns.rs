@@ -18,7 +18,7 @@ use crate::diag::{Code, Diagnostic};
 use crate::jinja::{self, Args, Error, State, Value, function, pyvalue};
 use crate::manifest::Dispatcher;
 use crate::manifest::{Detail, Manifest};
-use crate::project::Project;
+use crate::project::{Project, context};
 
 type Base = HashMap<&'static str, Value>;
 
@@ -64,12 +64,15 @@ impl Nouns {
             ("validation", Value::from_pairs([("any", function("any", any_type))])),
             ("selected_resources", pyvalue::frozen(Arc::new(selected(options)))),
             ("invocation_args_dict", pyvalue::frozen(Arc::new(Json::Object(options.arguments.clone())))),
-            ("dbt_metadata_envs", metadata_envs(project)),
+            ("dbt_metadata_envs", context::metadata_envs(project)),
             ("project_name", Value::from(&*project.name)),
             ("defer_relation", Value::from(())),
             ("pre_hooks", Value::from(Vec::<Value>::new())),
             ("post_hooks", Value::from(Vec::<Value>::new())),
         ]);
+        if let Some(target) = base.get("target").cloned() {
+            base.insert("env", target);
+        }
         let mut builtins = match base.get("builtins") {
             Some(builtins) => entries(builtins),
             None => Vec::new(),
@@ -94,13 +97,6 @@ fn entries(map: &Value) -> Vec<(Value, Value)> {
 
 fn selected(options: &Options) -> Json {
     options.selected.iter().map(|id| Json::from(&**id)).collect()
-}
-
-/// `DBT_ENV_CUSTOM_ENV_*` without the prefix.
-fn metadata_envs(project: &Project) -> Value {
-    const PREFIX: &str = "DBT_ENV_CUSTOM_ENV_";
-    let entries = project.invocation.env.iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value)));
-    pyvalue::dict(entries.map(|(name, value)| (Value::from(name), Value::from(value))))
 }
 
 fn any_type(_: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {

@@ -66,7 +66,6 @@ pub(super) const FILTERS: &[&str] = &[
     "truncate",
     "unique",
     "upper",
-    "urlencode",
     "wordcount",
 ];
 

@@ -17,6 +17,7 @@ use super::{Node, RefCall, merge};
 use crate::adapter::Relation;
 use crate::jinja::value::{Enumerator, Object, ObjectRepr};
 use crate::jinja::{Args, Context, Error, Mode, Namespace, State, Value, fail, function, pyvalue};
+use crate::project::{Project, context};
 
 /// What one node's render called.
 #[derive(Debug, Default)]
@@ -247,13 +248,23 @@ impl Object for Model {
 }
 
 /// The names that are the same for all nodes while parsing, over `base`.
-pub fn parse_names(base: HashMap<&'static str, Value>, adapter: Value, api: Value) -> HashMap<&'static str, Value> {
+pub fn parse_names(
+    base: HashMap<&'static str, Value>,
+    project: &Project,
+    adapter: Value,
+    api: Value,
+) -> HashMap<&'static str, Value> {
     let nothing = |name: &'static str| (name, function(name, |_, _| Ok(Value::from(""))));
     let none = |name: &'static str| (name, function(name, |_, _| Ok(pyvalue::none())));
     let undefined = |name: &'static str| (name, function(name, |_, _| Ok(pyvalue::parse_undefined())));
     let mut names = base;
+    if let Some(target) = names.get("target").cloned() {
+        names.insert("env", target);
+    }
     names.extend([
         ("execute", Value::from(false)),
+        ("project_name", Value::from(&*project.name)),
+        ("dbt_metadata_envs", context::metadata_envs(project)),
         ("adapter", adapter),
         ("api", api),
         ("graph", empty_graph()),
@@ -272,6 +283,16 @@ pub fn parse_names(base: HashMap<&'static str, Value>, adapter: Value, api: Valu
         ("render", function("render", |_, args| args.take("string"))),
         ("try_or_compiler_error", try_or_compiler_error()),
         ("metric", unsupported("metric", "metrics")),
+        (
+            "validation",
+            Value::from_pairs([(
+                "any",
+                function("any", |_, args| {
+                    args.ignore_rest();
+                    Ok(pyvalue::none())
+                }),
+            )]),
+        ),
         ("function", unsupported("function", "user-defined functions")),
     ]);
     names

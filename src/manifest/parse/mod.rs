@@ -197,8 +197,8 @@ fn setup<'a>(
     let parse_base = context::base(project, engine, Mode::Parse, log.clone());
     let run_base = context::base(project, engine, Mode::Execute, log.clone());
     let yaml_base = Arc::new(run_base.clone());
-    let naming_base = Arc::new(capture::parse_names(run_base, stub.clone(), api.clone()));
-    let base = Arc::new(capture::parse_names(parse_base, stub, api));
+    let naming_base = Arc::new(capture::parse_names(run_base, project, stub.clone(), api.clone()));
+    let base = Arc::new(capture::parse_names(parse_base, project, stub, api));
     let database = dialect.database.clone();
     let naming = Naming::new(project, library, naming_base, database, dialect.schema.clone());
     let names = || project.packages.iter().map(|package| package.name.clone());

@@ -103,6 +103,8 @@ impl Setting<'_> {
             ("zip", function("zip", data::zip)),
             ("zip_strict", function("zip_strict", data::zip_strict)),
             ("local_md5", function("local_md5", data::local_md5)),
+            ("otel_trace_id", untraced("otel_trace_id", 32)),
+            ("otel_span_id", untraced("otel_span_id", 16)),
             ("diff_of_two_dicts", function("diff_of_two_dicts", data::diff_of_two_dicts)),
         ]);
         if let Some(profile) = self.target {
@@ -121,6 +123,18 @@ pub fn datetime(engine: &Engine, utc: DateTime<Utc>) -> Value {
         Some(modules) => modules.datetime(utc),
         None => date::datetime(utc),
     }
+}
+
+/// `otel_trace_id()`, `otel_span_id()`: the zeros that dbt gives where nothing is traced.
+fn untraced(name: &'static str, digits: usize) -> Value {
+    function(name, move |_, args| args.finish().map(|()| Value::from("0".repeat(digits))))
+}
+
+/// `DBT_ENV_CUSTOM_ENV_*` without the prefix.
+pub fn metadata_envs(project: &Project) -> Value {
+    const PREFIX: &str = "DBT_ENV_CUSTOM_ENV_";
+    let entries = project.invocation.env.iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value)));
+    pyvalue::dict(entries.map(|(name, value)| (Value::from(name), Value::from(value))))
 }
 
 /// `target`: the credentials without secrets, and how the target is called.
