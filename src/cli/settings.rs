@@ -13,6 +13,7 @@ use crate::diag::{Code, Deprecation, Diagnostic, Severity, SourceFile, Span};
 use crate::engine::{Command, Options, Output, WarnError};
 use crate::manifest::ResourceType;
 use crate::project::Env;
+use crate::project::deps::{Addition, Origin};
 use crate::select::Indirect;
 use crate::yaml;
 
@@ -248,6 +249,7 @@ fn options(values: &Values<'_>, given: &Given, command: Command, colors: bool) -
         clean_project_files_only: values.switch(&CLEAN_PROJECT_FILES_ONLY),
         upgrade: values.switch(&UPGRADE),
         lock: values.switch(&LOCK),
+        add_package: addition(values),
         compile: values.switch(&COMPILE),
         empty_catalog: values.switch(&EMPTY_CATALOG),
         static_page: values.switch(&STATIC),
@@ -258,6 +260,26 @@ fn options(values: &Values<'_>, given: &Given, command: Command, colors: bool) -
         invocation_command: String::new(),
         warnings: Vec::new(),
     }
+}
+
+/// `name@version`; an address may have an `@` of its own.
+fn addition(values: &Values<'_>) -> Option<Addition> {
+    let text = values.text(&ADD_PACKAGE)?;
+    let origin = match values.text(&table::SOURCE).as_deref() {
+        Some("git") => Origin::Git,
+        Some("local") => Origin::Local,
+        _ => Origin::Hub,
+    };
+    let split = text.rsplit_once('@').filter(|(_, version)| !version.contains([':', '/']) && !version.is_empty());
+    let (package, version) = match split {
+        Some((package, version)) => (package.to_owned(), Some(version.to_owned())),
+        None => (text, None),
+    };
+    if version.is_none() && origin != Origin::Local {
+        let problem = usage("`--add-package` needs a version");
+        values.problem(problem.help(format!("`--add-package {package}@<version>`; of a git address, its revision")));
+    }
+    Some(Addition { package, version, origin })
 }
 
 fn port(values: &Values<'_>) -> u16 {

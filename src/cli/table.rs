@@ -134,8 +134,12 @@ flags! {
     CONFIG_DIR = Flag::new("config-dir", Kind::Mark, On::of(&[Debug]), "print only where profiles.yml is looked for");
     CLEAN_PROJECT_FILES_ONLY = Flag::new("clean-project-files-only", Kind::Switch(true), On::of(&[Clean]), "refuse to remove what lies outside of the project")
         .env("CLEAN_PROJECT_FILES_ONLY");
-    UPGRADE = Flag::new("upgrade", Kind::Mark, On::of(&[Deps]), "resolve versions again instead of reading package-lock.yml");
+    UPGRADE = Flag::new("upgrade", Kind::Mark, On::of(&[Deps]), "choose versions anew instead of reading package-lock.yml");
     LOCK = Flag::new("lock", Kind::Mark, On::of(&[Deps]), "only write package-lock.yml");
+
+    ADD_PACKAGE = Flag::new("add-package", Kind::Value("NAME@VERSION"), On::of(&[Deps]), "write a package into packages.yml and install it: `owner/name@1.3.0`, `owner/name@>=1.0.0,<2.0.0`, with --source an address or a folder");
+    SOURCE = Flag::new("source", Kind::Choice(&["hub", "git", "local"]), On::of(&[Deps]), "where the package of --add-package comes from")
+        .default("hub");
 
     COMPILE = Flag::new("compile", Kind::Switch(true), On::of(&[DocsGenerate]), "compile the nodes first, for their code in the pages");
     EMPTY_CATALOG = Flag::new("empty-catalog", Kind::Mark, On::of(&[DocsGenerate]), "ask the database nothing: the catalog is written without relations");
@@ -251,8 +255,6 @@ pub(super) static REFUSED: &[Refused] = &[
     ),
     refused("macro-debugging", false, Some("MACRO_DEBUGGING"), "it debugs dbt's own Jinja"),
     refused("show-resource-report", false, Some("SHOW_RESOURCE_REPORT"), "it measures dbt's own process"),
-    refused("add-package", true, None, "write the package into packages.yml"),
-    refused("source", true, None, "write the package into packages.yml"),
     refused("sql", true, None, "give the name of a macro"),
 ];
 
@@ -365,7 +367,7 @@ pub(super) static COMMANDS: &[Spec] = &[
         &[],
         "",
         "install the packages that the project uses",
-        "Installs what packages.yml or dependencies.yml names.",
+        "Installs what packages.yml or dependencies.yml names, and what those packages need: from the package hub, git, archives and folders. package-lock.yml keeps the versions; it is renewed when something else is asked for.",
     ),
     spec(
         Debug,

@@ -2,19 +2,39 @@
 
 use super::call::{Call, Stage};
 use super::{CommandResult, Done};
-use crate::project::deps::{self, Mode};
+use crate::project::deps::Deps;
 use crate::project::load_project_only;
 
 pub(super) fn deps(call: &mut Call<'_>) -> Stage<Done> {
     let project = load_project_only(&call.request(), &call.jinja)?;
     call.warn(project.warnings.iter().cloned())?;
-    let mode = if call.options.lock { Mode::Lock } else { Mode::Install };
-    let installed = deps::install(&project, &call.jinja, mode)?;
-    let done = if call.options.lock { "Locked" } else { "Installed" };
-    let lines = installed.iter().map(|package| format!("{done} {} from {}\n", package.name, package.source));
-    let output = match installed.is_empty() {
-        true => "No packages are asked for\n".to_owned(),
-        false => lines.collect(),
+    let (jinja, host) = (call.jinja.clone(), call.host);
+    let deps = Deps {
+        project: &project,
+        engine: &jinja,
+        log: &*host.log,
+        cancelled: &|| host.cancel.is_cancelled(),
+        version_check: call.options.version_check,
     };
-    Ok(Done { result: CommandResult::Nothing, output })
+    let edited = call.options.add_package.as_ref().map(|addition| deps.add(addition)).transpose()?;
+    let resolved = deps.resolve(call.options.upgrade).and_then(|mut resolved| {
+        call.warn(std::mem::take(&mut resolved.warnings))?;
+        deps.lock(&resolved)?;
+        Ok(resolved)
+    });
+    let resolved = match (resolved, edited) {
+        (Ok(resolved), _) => resolved,
+        (Err(problems), edited) => {
+            if let Some(edited) = edited {
+                edited.undo();
+            }
+            return Err(problems);
+        }
+    };
+    if !call.options.lock {
+        let mut staged = deps.stage(&resolved)?;
+        call.warn(std::mem::take(&mut staged.warnings))?;
+        staged.finish()?;
+    }
+    Ok(CommandResult::Nothing.into())
 }

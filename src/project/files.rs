@@ -23,6 +23,13 @@ pub(super) fn read_profiles(path: &Path, name: &str) -> diag::Result<Arc<SourceF
     Ok(SourceFile::with_secrets(name, text, shown))
 }
 
+/// Reads packages.yml and the like: no snippet may show the logins in its addresses.
+pub(super) fn read_packages(path: &Path, name: &str) -> diag::Result<Arc<SourceFile>> {
+    let text = text(path, name)?;
+    let shown = secrets::covered_logins(&text);
+    Ok(SourceFile::with_secrets(name, text, shown))
+}
+
 fn text(path: &Path, name: &str) -> diag::Result<String> {
     let bytes = std::fs::read(path)
         .map_err(|error| Diagnostic::error(Code::File, format!("cannot read `{name}`: {}", reason(&error))).boxed())?;

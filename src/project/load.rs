@@ -270,7 +270,7 @@ impl<'a> Loader<'a> {
             found.push(self.read_files(name, path, &prefix, config, diags));
         }
         let names: Vec<&str> = found.iter().map(|package| &*package.name).collect();
-        diags.extend(packages::missing(&requested, &names, root, folder));
+        diags.extend(packages::missing(&requested, &names, root, folder, &self.invocation.secrets));
         found.sort_by(|a, b| a.name.cmp(&b.name));
         found
     }

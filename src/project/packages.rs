@@ -6,10 +6,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::context::{self, Secrecy};
-use super::{Invocation, files, location, render};
+use super::deps::shown_url;
+use super::{Env, Invocation, Secrets, files, location, render};
 use crate::diag::{Code, Diagnostic, SourceFile, Span};
 use crate::jinja::Engine;
-use crate::yaml::{self, Fields, Node};
+use crate::yaml::{self, Fields, Node, Yaml};
+
+/// What `deps` resolved.
+pub(super) const LOCK_FILE: &str = "package-lock.yml";
 
 /// Where a package comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,31 +21,44 @@ pub(super) enum Source {
     /// A folder, relative to the project.
     Local(String),
     /// `dbt-labs/dbt_utils` of hub.getdbt.com.
-    Hub(String),
-    Git(String),
+    Hub {
+        package: String,
+        /// Each a version or a range; all of them hold.
+        versions: Vec<String>,
+        prerelease: bool,
+    },
+    Git {
+        url: String,
+        revision: Option<String>,
+        subdirectory: Option<String>,
+        warn_unpinned: bool,
+    },
     Tarball {
         name: Option<String>,
         url: String,
     },
-    Private(String),
+    Private {
+        name: String,
+        provider: Option<String>,
+    },
 }
 
 impl Source {
-    /// In words, for messages.
-    pub(super) fn describe(&self) -> String {
+    /// In words, for messages; without logins.
+    pub(super) fn describe(&self, secrets: &Secrets) -> String {
         match self {
             Self::Local(path) => format!("local folder `{path}`"),
-            Self::Hub(package) => format!("hub package `{package}`"),
-            Self::Git(url) => format!("git repository `{url}`"),
-            Self::Tarball { url, .. } => format!("tarball `{url}`"),
-            Self::Private(name) => format!("private package `{name}`"),
+            Self::Hub { package, .. } => format!("hub package `{package}`"),
+            Self::Git { url, .. } => format!("git repository `{}`", shown_url(url, secrets)),
+            Self::Tarball { url, .. } => format!("tarball `{}`", shown_url(url, secrets)),
+            Self::Private { name, .. } => format!("private package `{name}`"),
         }
     }
 
     /// The package's name where the entry tells it.
     fn name(&self) -> Option<&str> {
         match self {
-            Self::Hub(package) => package.rsplit('/').next(),
+            Self::Hub { package, .. } => package.rsplit('/').next(),
             Self::Tarball { name, .. } => name.as_deref(),
             _ => None,
         }
@@ -73,9 +90,44 @@ pub(super) fn requested(
     }
     if let Some((file, node)) = dependencies {
         // dbt does not render this one.
-        found.extend(entries(&file, node, None, diags));
+        let entries = entries(&file, node, None, diags);
+        if let (Some(first), Some(other)) = (found.first(), entries.first()) {
+            diags.push(
+                Diagnostic::error(Code::InvalidValue, "both packages.yml and dependencies.yml ask for packages")
+                    .at(other.span.clone(), "asked for here")
+                    .place(first.span.clone(), "and here")
+                    .help("keep `packages:` in one of the two files"),
+            );
+        }
+        found.extend(entries);
     }
     found
+}
+
+/// The packages of package-lock.yml and the hash of what was asked for when it was written; none if there is no file.
+pub(super) fn locked(
+    root: &Path,
+    engine: &Engine,
+    invocation: &Arc<Invocation>,
+    diags: &mut Vec<Diagnostic>,
+) -> Option<(Option<String>, Vec<Requested>)> {
+    let (file, mut node) = document(root, "", LOCK_FILE, diags)?;
+    let hash = match &mut node.value {
+        Yaml::Map(map) => map.remove("sha1_hash").and_then(|(_, hash)| hash.as_str().map(str::to_owned)),
+        _ => None,
+    };
+    Some((hash, entries(&file, node, Some((engine, invocation)), diags)))
+}
+
+/// The entries of a text that is no file here.
+pub(super) fn of_text(file: &Arc<SourceFile>, diags: &mut Vec<Diagnostic>) -> Vec<Requested> {
+    match yaml::parse(file, diags) {
+        Ok(node) => entries(file, node, None, diags),
+        Err(problem) => {
+            diags.push(*problem);
+            Vec::new()
+        }
+    }
 }
 
 fn document(root: &Path, prefix: &str, name: &str, diags: &mut Vec<Diagnostic>) -> Option<(Arc<SourceFile>, Node)> {
@@ -84,7 +136,7 @@ fn document(root: &Path, prefix: &str, name: &str, diags: &mut Vec<Diagnostic>) 
         return None;
     }
     let shown = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
-    let read = files::read(&path, &shown).and_then(|file| yaml::parse(&file, diags).map(|node| (file, node)));
+    let read = files::read_packages(&path, &shown).and_then(|file| yaml::parse(&file, diags).map(|node| (file, node)));
     read.map_err(|error| diags.push(*error)).ok().filter(|(_, node)| !node.is_null())
 }
 
@@ -114,6 +166,7 @@ fn entries(
         if let Some((engine, invocation)) = jinja {
             let context = context::configuration(invocation, engine, None, &invocation.root_vars(), Secrecy::Allowed);
             render::yaml(engine, file, &mut rendered, &context, &|_| false, diags);
+            reveal(&mut rendered, &invocation.env);
         }
         found.extend(entry(file, rendered, written, diags));
     }
@@ -130,25 +183,58 @@ fn entry(
     let mut fields = Fields::new(node, file, "package", diags)?;
     let start = fields.range().start as usize;
     let span = Span::new(file, start..file.line_range(file.line_column(start).0).end.max(start));
-    let local = fields.str("local").map(Source::Local);
-    let hub = fields.str("package").map(Source::Hub);
-    let git = fields.str("git").map(Source::Git);
-    let tarball = fields.str("tarball");
-    let private = fields.str("private").map(Source::Private);
-    let name = fields.str("name");
-    for known in
-        ["version", "install-prerelease", "revision", "subdirectory", "warn-unpinned", "provider", "unrendered"]
-    {
-        fields.take(known);
+    let (local, package, git) = (fields.str("local"), fields.str("package"), fields.str("git"));
+    let (tarball, private, name) = (fields.str("tarball"), fields.str("private"), fields.str("name"));
+    let versions = fields.texts("version").unwrap_or_default();
+    let prerelease = fields.bool("install_prerelease").or_else(|| fields.bool("install-prerelease"));
+    let (revision, subdirectory) = (fields.str("revision"), fields.str("subdirectory"));
+    let warn_unpinned = fields.bool("warn-unpinned").unwrap_or(true);
+    let provider = fields.str("provider");
+    fields.take("unrendered");
+    let kinds = [&local, &package, &git, &tarball, &private].iter().filter(|kind| kind.is_some()).count();
+    if kinds > 1 {
+        let error = Diagnostic::error(Code::InvalidValue, "an entry of `packages` names two sources");
+        fields.report(error.at(span.clone(), "keep one of `local:`, `package:`, `git:`, `tarball:`, `private:`"));
     }
-    let tarball = tarball.map(|url| Source::Tarball { name, url });
-    let source = local.or(hub).or(git).or(tarball).or(private);
+    let source = if let Some(path) = local {
+        Some(Source::Local(path))
+    } else if let Some(package) = package {
+        let wrong = match (versions.is_empty(), package.split_once('/')) {
+            (true, _) => Some(("has no `version`", "add `version:`, such as `[\">=1.0.0\", \"<2.0.0\"]`")),
+            (_, None) => Some(("has no owner", "hub packages are called `owner/name`")),
+            _ => None,
+        };
+        if let Some((what, label)) = wrong {
+            let error = Diagnostic::error(Code::MissingKey, format!("the hub package `{package}` {what}"));
+            fields.report(error.at(span.clone(), label));
+        }
+        Some(Source::Hub { package, versions, prerelease: prerelease.unwrap_or(false) })
+    } else if let Some(url) = git {
+        Some(Source::Git { url, revision, subdirectory, warn_unpinned })
+    } else if let Some(url) = tarball {
+        if name.is_none() {
+            fields.missing("name");
+        }
+        Some(Source::Tarball { name, url })
+    } else {
+        private.map(|name| Source::Private { name, provider })
+    };
     if source.is_none() {
         let error = Diagnostic::error(Code::MissingKey, "an entry of `packages` does not say where it comes from");
         fields.report(error.at(span.clone(), "add `local:`, `package:`, `git:` or `tarball:`"));
     }
     fields.finish(Code::UnknownKey);
     Some(Requested { source: source?, span, rendered, written })
+}
+
+/// Puts the values of secrets into rendered texts.
+fn reveal(node: &mut Node, env: &Env) {
+    match &mut node.value {
+        Yaml::Str(text) => *text = context::reveal(text, env).into_owned(),
+        Yaml::Seq(items) => items.iter_mut().for_each(|item| reveal(item, env)),
+        Yaml::Map(map) => map.entries.iter_mut().for_each(|(_, value)| reveal(value, env)),
+        _ => {}
+    }
 }
 
 /// The folders of installed packages, by name.
@@ -165,7 +251,13 @@ pub(super) fn installed(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Errors for what is asked for and not there.
-pub(super) fn missing(requested: &[Requested], installed: &[&str], root: &Path, folder: &Path) -> Vec<Diagnostic> {
+pub(super) fn missing(
+    requested: &[Requested],
+    installed: &[&str],
+    root: &Path,
+    folder: &Path,
+    secrets: &Secrets,
+) -> Vec<Diagnostic> {
     let folder = location::display(folder, root);
     let mut missing: Vec<Diagnostic> = requested
         .iter()
@@ -173,12 +265,12 @@ pub(super) fn missing(requested: &[Requested], installed: &[&str], root: &Path, 
             let name = request.source.name().map(str::to_owned).or_else(|| local_name(request, root));
             name.is_some_and(|name| !installed.contains(&name.as_str()))
         })
-        .map(|request| not_installed(request, &folder))
+        .map(|request| not_installed(request, &folder, secrets))
         .collect();
     // Of git and private packages the name is not known before they are there: count them.
     if missing.is_empty() && installed.len() < requested.len() {
         missing.extend(requested.iter().rev().find(|request| request.source.name().is_none()).map(|request| {
-            not_installed(request, &folder).note(format!(
+            not_installed(request, &folder, secrets).note(format!(
                 "{} packages are asked for, `{folder}` has {}",
                 requested.len(),
                 installed.len()
@@ -188,8 +280,9 @@ pub(super) fn missing(requested: &[Requested], installed: &[&str], root: &Path, 
     missing
 }
 
-fn not_installed(request: &Requested, folder: &str) -> Diagnostic {
-    Diagnostic::error(Code::Dependency, format!("{} is not installed in `{folder}`", request.source.describe()))
+fn not_installed(request: &Requested, folder: &str, secrets: &Secrets) -> Diagnostic {
+    let what = request.source.describe(secrets);
+    Diagnostic::error(Code::Dependency, format!("{what} is not installed in `{folder}`"))
         .at(request.span.clone(), "asked for here")
         .help("run `headwater deps`")
 }

@@ -62,6 +62,17 @@ pub(super) fn covered(profiles: &str) -> String {
     entry.replace_all(profiles, cover).into_owned()
 }
 
+/// A text with the logins in its addresses (`https://user:password@host`) covered, byte for byte as long.
+pub(super) fn covered_logins(text: &str) -> String {
+    static LOGIN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"://([^\s/@'\x22{}]+)@").ok());
+    let Some(login) = &*LOGIN else { return "*".repeat(text.len()) };
+    let cover = |found: &Captures<'_>| match &found[1] {
+        "git" => found[0].to_owned(),
+        secret => format!("://{}@", "*".repeat(secret.len())),
+    };
+    login.replace_all(text, cover).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +86,12 @@ mod tests {
             "dev: {password: ******, user: me}\n  Password: ******\n  token: ******\n  pass: \"{{ env_var('P') }}\"\n  port: 1\n"
         );
         assert_eq!(shown.len(), text.len());
+    }
+
+    #[test]
+    fn logins_in_addresses_are_covered() {
+        let text = "- git: https://me:p%40w@host/x.git\n- git: ssh://git@host/y\n";
+        assert_eq!(covered_logins(text), "- git: https://********@host/x.git\n- git: ssh://git@host/y\n");
     }
 
     #[test]
