@@ -509,6 +509,23 @@ mod tests {
     }
 
     #[test]
+    fn packages_to_add_have_a_version_behind_the_last_at() {
+        let added = |line: &[&str]| {
+            let addition = ok(&[&["deps", "--add-package"], line].concat(), &[], "").options.add_package.unwrap();
+            (addition.package, addition.version.unwrap_or_default(), addition.origin)
+        };
+        let owned = |package: &str, version: &str, origin| (package.to_owned(), version.to_owned(), origin);
+        assert_eq!(added(&["a/b@>=1.0.0,<2.0.0"]), owned("a/b", ">=1.0.0,<2.0.0", Origin::Hub));
+        assert_eq!(added(&["git@host:a/b.git@v1", "--source", "git"]), owned("git@host:a/b.git", "v1", Origin::Git));
+        assert_eq!(added(&["../kit", "--source", "local"]), owned("../kit", "", Origin::Local));
+        assert_eq!(wrong(&["deps", "--add-package", "a/b"]), ["`--add-package` needs a version"]);
+        assert_eq!(
+            wrong(&["deps", "--add-package", "git@host:a/b.git", "--source", "git"]),
+            ["`--add-package` needs a version"]
+        );
+    }
+
+    #[test]
     fn wrong_values_are_collected() {
         let mut told = wrong(&["run", "--threads", "0", "--printer-width", "x", "--indirect-selection", "eagre"]);
         told.sort();

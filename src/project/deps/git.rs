@@ -115,9 +115,9 @@ impl Git<'_> {
 
     /// The line of git's complaint that says most.
     fn words(&self, complaint: &str, url: &str) -> String {
-        let lines = complaint.lines().map(str::trim).filter(|line| !line.is_empty());
+        let mut lines = complaint.lines().map(str::trim).filter(|line| !line.is_empty());
         let telling = lines.clone().find(|line| line.starts_with("fatal:") || line.starts_with("ERROR:"));
-        let line = telling.or_else(|| lines.last()).unwrap_or("git failed without a word");
+        let line = telling.or_else(|| lines.next_back()).unwrap_or("git failed without a word");
         let line = line.trim_start_matches("fatal: ").trim_start_matches("ERROR: ");
         shown(&line.replace(url, &shown(url, self.secrets)), self.secrets)
     }

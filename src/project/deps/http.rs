@@ -209,7 +209,7 @@ fn system_has_certificates(env: &Env) -> bool {
         Ok(mut entries) => entries.next().is_some(),
         Err(_) => std::path::Path::new(path).is_file(),
     };
-    cfg!(any(windows, target_os = "macos")) || named || usual.iter().any(|path| filled(&path))
+    cfg!(any(windows, target_os = "macos")) || named || usual.iter().any(filled)
 }
 
 /// The proxy for a scheme, with the hosts that go without it.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::Found;
 use super::fetch::Fetcher;
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{self, Code, Diagnostic};
 use crate::project::location;
 use crate::project::packages::{Requested, Source};
 
@@ -46,7 +46,7 @@ pub(super) fn resolve(
                 level.push(key);
             }
         }
-        let fetched: Vec<(String, Result<Option<Found>, Box<Diagnostic>>)> = pool.install(|| {
+        let fetched: Vec<(String, diag::Result<Option<Found>>)> = pool.install(|| {
             let fetch = |key: String| {
                 let entry = &wanted[&key];
                 let found = fetcher.find(&entry.demands, entry.found.as_ref());

@@ -100,7 +100,16 @@ def test_deps_installs_local_packages(duck: Warehouse):
     project = duck.project(
         {"packages.yml": "packages: [{local: ../tools}]", "models/a.sql": "select {{ tools.one() }} as n"}
     )
+    first = headwater(project, "build")
+    assert first.returncode == 2
+    assert "run `headwater deps`" in first.stderr
     assert headwater(project, "deps").returncode == 0
+    assert headwater(project, "build").returncode == 0
+    # A package that is not there is not left behind in packages.yml, and what is installed stays.
+    added = headwater(project, "deps", "--add-package", "../nowhere", "--source", "local")
+    assert added.returncode == 2
+    assert "there is no dbt project in `../nowhere`" in added.stderr
+    assert (duck.folder / "shop" / "packages.yml").read_text() == "packages: [{local: ../tools}]"
     assert headwater(project, "build").returncode == 0
 
 
