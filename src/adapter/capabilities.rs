@@ -39,6 +39,8 @@ pub struct Capabilities {
     pub md5: bool,
     pub except_intersect: bool,
     pub returning: bool,
+    /// Several sessions may change different rows of one table at the same time.
+    pub concurrent_batches: bool,
 }
 
 impl Capabilities {
@@ -60,6 +62,7 @@ impl Capabilities {
             "md5" => &mut self.md5,
             "except_intersect" => &mut self.except_intersect,
             "returning" => &mut self.returning,
+            "concurrent_batches" => &mut self.concurrent_batches,
             _ => return false,
         };
         value.as_bool().map(|value| *flag = value).is_some()

@@ -117,6 +117,7 @@ fn capabilities(version: &str) -> Capabilities {
         md5: true,
         except_intersect: true,
         returning: true,
+        concurrent_batches: true,
     }
 }
 

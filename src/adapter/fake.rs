@@ -116,6 +116,7 @@ impl Adapter for FakeAdapter {
             md5: true,
             except_intersect: true,
             returning: duckdb,
+            concurrent_batches: true,
         }
     }
 

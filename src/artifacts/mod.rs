@@ -18,7 +18,7 @@ use serde_json::Map;
 
 pub use catalog::{Catalog, Wanted, write_catalog};
 pub use manifest::write_manifest;
-pub use read::{EarlierResult, EarlierRun, read_manifest, read_run_results, read_sources};
+pub use read::{EarlierBatches, EarlierResult, EarlierRun, read_manifest, read_run_results, read_sources};
 pub use results::{write_run_results, write_sources};
 pub use site::{Site, write_site};
 

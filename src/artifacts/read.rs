@@ -6,16 +6,19 @@ use std::io;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::diag::{self, Code, Diagnostic};
+use crate::manifest::event_time::Window;
 use crate::select::state::{EarlierManifest, LoadTimes};
 
 /// run_results.json, as far as what runs again depends on it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct EarlierRun {
+    #[serde(default)]
+    pub metadata: EarlierMetadata,
     pub results: Vec<EarlierResult>,
     /// The options of the invocation, in dbt's names.
     #[serde(default)]
@@ -26,6 +29,39 @@ pub struct EarlierRun {
 pub struct EarlierResult {
     pub unique_id: String,
     pub status: String,
+    #[serde(default)]
+    pub batch_results: Option<EarlierBatches>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EarlierMetadata {
+    generated_at: Option<String>,
+    invocation_started_at: Option<String>,
+}
+
+impl EarlierMetadata {
+    /// When the invocation started; older artifacts only know when it ended.
+    pub fn started_at(&self) -> Option<DateTime<Utc>> {
+        self.invocation_started_at.as_ref().or(self.generated_at.as_ref())?.parse().ok()
+    }
+}
+
+/// The batches of a microbatch model, each with its start and its end.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct EarlierBatches {
+    #[serde(deserialize_with = "windows")]
+    pub successful: Vec<Window>,
+    #[serde(deserialize_with = "windows")]
+    pub failed: Vec<Window>,
+}
+
+fn windows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Window>, D::Error> {
+    let time =
+        |text: &str| text.parse::<DateTime<Utc>>().map_err(|error| D::Error::custom(format!("`{text}`: {error}")));
+    let pairs = Vec::<[String; 2]>::deserialize(deserializer)?;
+    pairs.iter().map(|[start, end]| Ok(Window { start: time(start)?, end: time(end)? })).collect()
 }
 
 /// The oldest manifest whose keys are known.

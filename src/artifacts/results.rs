@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::{Metadata, file, timestamp};
 use crate::diag;
 use crate::execute::{FreshnessResult, FreshnessResults, NodeResult, RunResults, Status, Timing};
+use crate::manifest::event_time::Window;
 use crate::project::Project;
 
 /// Writes run_results.json. `args` are the options of the invocation as dbt names them.
@@ -94,9 +96,18 @@ fn run_result(result: &NodeResult) -> Value {
         "compiled": result.compiled,
         "compiled_code": result.compiled_code,
         "relation_name": result.relation_name,
-        "batch_results": null,
+        "batch_results": result.batch_results.as_ref().map(|batches| json!({
+            "successful": windows(&batches.successful),
+            "failed": windows(&batches.failed),
+        })),
         "overload_results": null,
     })
+}
+
+/// `[start, end]` of each batch, as Python writes dates.
+fn windows(windows: &[Window]) -> Vec<[String; 2]> {
+    let iso = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, false);
+    windows.iter().map(|window| [iso(window.start), iso(window.end)]).collect()
 }
 
 fn freshness_result(result: &FreshnessResult) -> Value {

@@ -115,8 +115,10 @@ impl Inner {
 impl EventSink for LogFile {
     fn event(&self, event: &Event) {
         let thread = match event {
-            Event::NodeStart { thread, .. } | Event::FreshnessStart { thread, .. } => Some(&**thread),
-            Event::NodeFinished { result, .. } => Some(result.thread_id.as_str()),
+            Event::NodeStart { thread, .. }
+            | Event::BatchStart { thread, .. }
+            | Event::FreshnessStart { thread, .. } => Some(&**thread),
+            Event::NodeFinished { result, .. } | Event::BatchFinished { result, .. } => Some(result.thread_id.as_str()),
             Event::FreshnessFinished { result, .. } => Some(result.thread_id.as_str()),
             _ => None,
         };

@@ -85,6 +85,15 @@ fn data(event: &Event) -> Value {
         Event::NodeStart { index, total, node, .. } | Event::FreshnessStart { index, total, node, .. } => {
             json!({"index": index, "total": total, "description": node.description(), "node_info": info(node, "started")})
         }
+        Event::BatchStart { index, total, label, node, .. } => json!({
+            "batch_index": index, "total_batches": total, "description": line::batch(label, node),
+            "node_info": info(node, "started"),
+        }),
+        Event::BatchFinished { index, total, label, result } => json!({
+            "batch_index": index, "total_batches": total, "description": line::batch(label, &result.node),
+            "status": result.status.as_str(), "execution_time": result.execution_time,
+            "node_info": info(&result.node, result.status.as_str()),
+        }),
         Event::NodeFinished { index, total, result } => json!({
             "index": index, "total": total, "description": result.node.description(), "status": result.status.as_str(),
             "execution_time": result.execution_time, "num_failures": result.failures.unwrap_or(0),

@@ -134,6 +134,20 @@ pub(super) fn lines(event: &Event, width: usize) -> Vec<Line> {
             let (code, name) = event_of(result);
             vec![result_line(verdict(result), (code, name), *index, *total, seconds(result), width)]
         }
+        Event::BatchStart { index, total, label, node, .. } => {
+            let text = format!("Batch {}", dotted(*index, *total, &format!("START {}", batch(label, node)), width));
+            vec![with_status(info("Q045", "LogStartBatch", text), "RUN".to_owned(), Paint::Plain)]
+        }
+        Event::BatchFinished { index, total, label, result } => {
+            let (level, words, paint, status) = match result.status {
+                Status::Success => (Level::Info, "OK created", Paint::Green, result.message.as_deref().unwrap_or("OK")),
+                Status::Skipped => (Level::Info, "SKIP", Paint::Yellow, "SKIPPED"),
+                _ => (Level::Error, "ERROR creating", Paint::Red, "ERROR"),
+            };
+            let text = dotted(*index, *total, &format!("{words} {}", batch(label, &result.node)), width);
+            let line = Line::new(level, "Q046", "LogBatchResult", format!("Batch {text}"));
+            vec![with_status(line, timed(status, result.execution_time), paint)]
+        }
         Event::FreshnessFinished { index, total, result } => {
             let seconds = Some(result.execution_time);
             vec![result_line(freshness(result), ("Q018", "LogFreshnessResult"), *index, *total, seconds, width)]
@@ -155,6 +169,11 @@ pub(super) fn lines(event: &Event, width: usize) -> Vec<Line> {
         }
         Event::Diagnostic(_) | Event::Finished { .. } => Vec::new(),
     }
+}
+
+/// `batch 2024-01-01 of main.orders`
+pub(super) fn batch(label: &str, node: &NodeRef) -> String {
+    format!("batch {label} of {}", node.relation)
 }
 
 /// `3 of 5 START seed file main.x ......................`
@@ -225,7 +244,8 @@ fn verdict(result: &NodeResult) -> Verdict {
             Verdict::new(Level::Info, Paint::Green, format!("OK {done} {what}"), message)
         }
         Status::PartialSuccess => {
-            Verdict::new(Level::Warn, Paint::Yellow, format!("PARTIAL SUCCESS {what}"), "PARTIAL SUCCESS")
+            let message = result.message.as_deref().unwrap_or("PARTIAL SUCCESS");
+            Verdict::new(Level::Info, Paint::Yellow, format!("PARTIALLY created {what}"), message)
         }
         Status::Warn => Verdict::new(Level::Warn, Paint::Yellow, format!("WARN {what}"), "WARN"),
         Status::Error | Status::Fail | Status::RuntimeError => {
@@ -333,7 +353,11 @@ impl Tally {
             return Line::new(Level::Error, "Z030", "EndOfRunSummary", "Exited because of keyboard interrupt");
         }
         let warnings = counted("warning", self.warn);
-        if self.error + self.partial > 0 {
+        if self.error == 0 && self.partial > 0 {
+            let text = format!("Completed with {} and {warnings}", counted("partial success", self.partial));
+            return Line::new(Level::Warn, "Z030", "EndOfRunSummary", text);
+        }
+        if self.error > 0 {
             let (errors, partial) = (counted("error", self.error), counted("partial success", self.partial));
             let text = format!("Completed with {errors}, {partial}, and {warnings}:");
             return Line::new(Level::Error, "Z030", "EndOfRunSummary", text);

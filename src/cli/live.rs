@@ -158,6 +158,7 @@ mod tests {
             resource_type: ResourceType::Model,
             path: String::new(),
             materialized: "table".into(),
+            is_microbatch: false,
             relation: String::new(),
             tested: None,
         }

@@ -12,7 +12,7 @@ use super::objects::relation::Naming;
 use super::scope::{Scope, Subject};
 use super::sql::Compiled;
 use super::writer::Writer;
-use super::{materialization, query_comment};
+use super::{materialization, query_comment, sql};
 use crate::adapter::session::{Label, Pool};
 use crate::adapter::{Adapter, Include, Relation};
 use crate::diag::log::Log;
@@ -137,6 +137,11 @@ impl Runtime {
             thread: Some(thread.to_owned()),
             comment: None,
         }
+    }
+
+    /// Whether the node's text uses a name. A text that is no Jinja uses none.
+    pub fn mentions(&self, node: &Node, name: &str) -> bool {
+        sql::template(self, node).is_ok_and(|template| template.mentions(name))
     }
 
     /// The relation of a node, as `ref` and `this` give it.

@@ -14,7 +14,7 @@ use super::sql::Compiled;
 use super::unit_test::UnitScope;
 use super::{Runtime, lazy, query_comment, subquery};
 use crate::adapter::session::{Label, Session};
-use crate::adapter::{DbError, QueryResult, Relation};
+use crate::adapter::{DbError, QueryResult, Relation, SchemaName};
 use crate::diag::Diagnostic;
 use crate::jinja::value::{Object, ObjectRepr};
 use crate::jinja::{self, Args, Context, Error, ErrorKind, Mode, State, Value, pyvalue};
@@ -295,10 +295,28 @@ impl Scope {
         (!subqueries.is_empty()).then(|| subquery::name(sql, &subqueries))
     }
 
-    /// `pre_hooks` / `post_hooks`: `[{sql, transaction, index}]`; of batches the first and the last have them.
+    /// Whether the node's `pre-hook` or `post-hook` runs: of batches the first and the last have them.
+    pub fn runs_hooks(&self, key: &str) -> bool {
+        self.batch.as_ref().is_none_or(|batch| if key == "pre-hook" { batch.first } else { batch.last })
+    }
+
+    /// The relation that the node would build, where it is there already.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub fn existing(self: &Arc<Self>) -> Result<Option<Relation>, super::Failure> {
+        let Some(node) = self.subject.node() else { return Ok(None) };
+        let Relation { database, schema, identifier, .. } = self.runtime.node_relation(node);
+        let (Some(schema), Some(identifier)) = (schema, identifier) else { return Ok(None) };
+        let name = SchemaName { database, schema };
+        let session = self.session()?;
+        session.fill_cache(std::slice::from_ref(&name))?;
+        Ok(session.cache().get(name.database.as_deref(), &name.schema, &identifier))
+    }
+
+    /// `pre_hooks` / `post_hooks`: `[{sql, transaction, index}]`.
     fn hooks(&self, node: &Node, key: &str) -> Value {
-        let runs = self.batch.as_ref().is_none_or(|batch| if key == "pre-hook" { batch.first } else { batch.last });
-        let hooks = if runs { node.config.hooks(key) } else { Vec::new() };
+        let hooks = if self.runs_hooks(key) { node.config.hooks(key) } else { Vec::new() };
         let entries = hooks.iter().enumerate().map(|(index, hook)| {
             let index = Json::from(index + 1);
             pyvalue::from_json(&json!({"sql": hook.sql, "transaction": hook.transaction, "index": index}))

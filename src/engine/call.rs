@@ -10,7 +10,7 @@ use crate::artifacts;
 use crate::compile::{self, Parts, Runtime};
 use crate::diag::log::Log;
 use crate::diag::{self, Code, Deprecation, Diagnostic};
-use crate::execute::{Event, Job, RunResults, Settings};
+use crate::execute::{BatchSettings, Event, Job, RunResults, Settings};
 use crate::graph::Dag;
 use crate::jinja::{Engine, Library};
 use crate::manifest::{self, Manifest, ResourceType, UniqueId};
@@ -33,6 +33,8 @@ pub(super) struct Call<'a> {
     pub deprecations: BTreeMap<Deprecation, usize>,
     /// `retry`: exactly these, instead of what the options select.
     pub only: Option<HashSet<String>>,
+    /// `retry`: what the run before came to.
+    pub before: BatchSettings,
 }
 
 /// A parsed project.
@@ -62,6 +64,7 @@ impl<'a> Call<'a> {
             warnings: Vec::new(),
             deprecations: BTreeMap::new(),
             only: None,
+            before: BatchSettings::default(),
         }
     }
 
@@ -229,6 +232,7 @@ impl<'a> Call<'a> {
             threads: runtime.project.profile.threads,
             fail_fast: self.options.fail_fast,
             warn_error: is_error(Code::TestFailed),
+            batches: BatchSettings { asked: self.options.sample.or(self.options.event_time), ..self.before.clone() },
         };
         Job { runtime, plan, settings, events: self.host.events.clone(), cancel: self.host.cancel.clone() }
     }

@@ -1,14 +1,15 @@
 //! `retry`: what did not succeed the last time, with the same command and the same options.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
 use super::call::{Call, Stage};
 use super::{Command, CommandResult, Done, Options};
-use crate::artifacts::{self, EarlierRun};
+use crate::artifacts::{self, EarlierBatches, EarlierRun};
 use crate::diag::{Code, Diagnostic};
+use crate::execute::{BatchResults, BatchSettings};
 use crate::manifest::ResourceType;
 use crate::manifest::event_time::{Window, parse_datetime};
 use crate::select::Indirect;
@@ -32,6 +33,7 @@ pub(super) fn retry(call: &mut Call<'_>) -> Stage<Done> {
     let options = options(&run.args, call.options);
     let mut again = Call::new(command, &options, call.host);
     again.only = Some(ids);
+    again.before = BatchSettings { now: run.metadata.started_at(), before: batches(&run), ..BatchSettings::default() };
     let done = super::dispatch(&mut again);
     // Those of the project have been told when it was loaded here.
     let known = call.warnings.len();
@@ -65,6 +67,17 @@ fn command(run: &EarlierRun) -> Stage<Command> {
 fn unfinished(run: &EarlierRun, warn_error: bool) -> HashSet<String> {
     let again = |status: &str| UNFINISHED.contains(&status) || (warn_error && status == "warn");
     run.results.iter().filter(|result| again(&result.status)).map(|result| result.unique_id.clone()).collect()
+}
+
+/// The models of which a part was built. A model without any batch is run as if for the first time.
+fn batches(run: &EarlierRun) -> HashMap<String, BatchResults> {
+    let in_part = |batches: &&EarlierBatches| !batches.successful.is_empty() && !batches.failed.is_empty();
+    let batches = run.results.iter().filter_map(|result| {
+        let batches = result.batch_results.as_ref().filter(in_part)?;
+        let results = BatchResults { successful: batches.successful.clone(), failed: batches.failed.clone() };
+        Some((result.unique_id.clone(), results))
+    });
+    batches.collect()
 }
 
 /// The options of the last run. Places and how things are told are of this invocation; `vars` and `threads` are where

@@ -31,6 +31,8 @@ const EVENTS: &[(&str, Option<Code>)] = &[
     ("MacroNotFoundForPatch", Some(Code::PatchTargetNotFound)),
     ("UnversionedBreakingChange", Some(Code::BreakingChange)),
     ("InvalidMacroAnnotation", Some(Code::InvalidConfig)),
+    ("MicrobatchModelNoEventTimeInputs", Some(Code::MicrobatchInputs)),
+    ("InvalidConcurrentBatchesConfig", Some(Code::ConcurrentBatches)),
     ("JinjaLogWarning", Some(Code::JinjaRuntime)),
     ("LogFreshnessResult", None),
     (Deprecation::GROUP, None),

@@ -1,11 +1,12 @@
 //! Who runs when: one thread owns the state of all steps, workers only hear of the step that they are to do.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use super::batches::{Batches, Progress};
 use super::result::{NodeRef, NodeResult, Status};
 use super::run::panicked;
 use super::{CancelToken, Event, EventSink};
@@ -17,6 +18,21 @@ use crate::plan::Step;
 pub trait Runner: Send + Sync {
     /// Does one step, on a thread of this name. Called on many threads at once.
     fn run(&self, step: &Step, thread: &str) -> NodeResult;
+
+    /// Whether a step is done in batches. Asks no database.
+    fn is_batched(&self, _step: &Step) -> bool {
+        false
+    }
+
+    /// The batches of a step, or why it cannot be done.
+    fn batches(&self, step: &Step, thread: &str) -> Result<Batches, NodeResult> {
+        Err(self.run(step, thread))
+    }
+
+    /// Does one batch of a step.
+    fn batch(&self, step: &Step, _batches: &Batches, _at: usize, thread: &str) -> NodeResult {
+        self.run(step, thread)
+    }
 
     /// What a step is called in results.
     fn name(&self, step: &Step) -> NodeRef;
@@ -36,11 +52,44 @@ pub struct Work<'a> {
     pub fail_fast: bool,
 }
 
-/// A worker is through with a step.
+/// A worker is through with a step or a part of it.
 struct Done {
     step: usize,
-    index: usize,
-    result: NodeResult,
+    what: Ended,
+}
+
+enum Ended {
+    Step {
+        index: usize,
+        result: NodeResult,
+    },
+    /// It is known what the batches of a step are.
+    Split {
+        index: usize,
+        node: NodeRef,
+        thread: String,
+        batches: Batches,
+    },
+    Batch {
+        at: usize,
+        result: Arc<NodeResult>,
+    },
+}
+
+/// What a worker can be given: a step, or one batch of a step. Steps are in the order in which they should run, so their
+/// index is their priority.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Task {
+    Step(usize),
+    Batch(usize, usize),
+}
+
+impl Task {
+    fn step(&self) -> usize {
+        match self {
+            Self::Step(at) | Self::Batch(at, _) => *at,
+        }
+    }
 }
 
 const FAIL_FAST: &str = "Skipping due to fail_fast";
@@ -67,6 +116,8 @@ pub fn run(
         skip: vec![false; work.steps.len()],
         finished: vec![false; work.steps.len()],
         ready: BinaryHeap::new(),
+        batched: HashMap::new(),
+        waiting_batched: Vec::new(),
         running: 0,
         started: 0,
         stopped: None,
@@ -93,8 +144,11 @@ struct State<'a> {
     /// A blocker failed or was skipped for one that did.
     skip: Vec<bool>,
     finished: Vec<bool>,
-    /// Steps are in the order in which they should run, so their index is their priority.
-    ready: BinaryHeap<Reverse<usize>>,
+    ready: BinaryHeap<Reverse<(usize, Task)>>,
+    /// Steps that are being done in batches; None until the batches are known.
+    batched: HashMap<usize, Option<Progress>>,
+    /// Steps of that kind that are ready, but too many of them are at work already.
+    waiting_batched: Vec<usize>,
     running: usize,
     started: usize,
     /// Why no more steps are started.
@@ -105,22 +159,81 @@ struct State<'a> {
 impl State<'_> {
     fn drive(&mut self, pool: &rayon::ThreadPool, sender: &Sender<Done>, receiver: &Receiver<Done>) {
         let open = (0..self.work.steps.len()).filter(|at| self.waiting_for[*at] == 0);
-        self.ready.extend(open.map(Reverse));
+        open.collect::<Vec<_>>().into_iter().for_each(|at| self.push(Task::Step(at)));
         loop {
             self.dispatch(pool, sender);
             if self.running == 0 {
-                return;
+                break;
             }
             // Workers always answer: panics are caught there.
-            let Ok(done) = receiver.recv() else { return };
-            self.running -= 1;
-            self.finish(done.step, done.index, done.result);
+            let Ok(done) = receiver.recv() else { break };
+            self.take(done);
             // What else has ended meanwhile may open better steps than those that are ready now.
             while let Ok(done) = receiver.try_recv() {
-                self.running -= 1;
-                self.finish(done.step, done.index, done.result);
+                self.take(done);
             }
         }
+        // A stop leaves batches that were never started.
+        let mut stopped: Vec<usize> = self.batched.keys().copied().collect();
+        stopped.sort_unstable();
+        stopped.into_iter().for_each(|at| self.join(at));
+    }
+
+    fn push(&mut self, task: Task) {
+        self.ready.push(Reverse((task.step(), task)));
+    }
+
+    fn take(&mut self, done: Done) {
+        self.running -= 1;
+        match done.what {
+            Ended::Step { index, result } => {
+                self.batched.remove(&done.step);
+                self.finish(done.step, index, result);
+                self.release_batched();
+            }
+            Ended::Split { index, node, thread, batches } => {
+                self.batched.insert(done.step, Some(Progress::new(batches, index, node, thread)));
+                self.advance(done.step);
+            }
+            Ended::Batch { at, result } => {
+                if let Some(Some(progress)) = self.batched.get_mut(&done.step) {
+                    progress.end(at, result);
+                }
+                self.advance(done.step);
+            }
+        }
+    }
+
+    /// Hands out the batches that may run now, or ends the step.
+    fn advance(&mut self, step: usize) {
+        let Some(Some(progress)) = self.batched.get_mut(&step) else { return };
+        if !progress.is_over() {
+            progress.ready().for_each(|at| self.push(Task::Batch(step, at)));
+            return;
+        }
+        let (batches, left) = (progress.batches.clone(), progress.left());
+        for at in left {
+            let skipped = NodeResult::skipped(self.runner.name(&self.work.steps[step]), None);
+            self.events.event(&batch_finished(&batches, at, Arc::new(skipped)));
+        }
+        self.join(step);
+    }
+
+    fn join(&mut self, step: usize) {
+        if let Some(Some(progress)) = self.batched.remove(&step) {
+            let index = progress.index;
+            self.finish(step, index, progress.join());
+        }
+        self.release_batched();
+    }
+
+    fn release_batched(&mut self) {
+        std::mem::take(&mut self.waiting_batched).into_iter().for_each(|at| self.push(Task::Step(at)));
+    }
+
+    /// As dbt: batches of many models at once would leave no thread for anything else.
+    fn may_start_batched(&self) -> bool {
+        self.batched.len() < (self.work.threads / 2).max(1)
     }
 
     fn dispatch(&mut self, pool: &rayon::ThreadPool, sender: &Sender<Done>) {
@@ -128,38 +241,85 @@ impl State<'_> {
             self.stopped = Some(CANCELLED.to_owned());
         }
         while self.stopped.is_none() && self.running < self.work.threads.max(1) {
-            let Some(Reverse(at)) = self.ready.pop() else { return };
+            let Some(Reverse((_, task))) = self.ready.pop() else { return };
+            let at = match task {
+                Task::Batch(step, at) => {
+                    self.spawn_batch(pool, sender.clone(), step, at);
+                    continue;
+                }
+                Task::Step(at) => at,
+            };
             if self.skip[at] {
                 self.skip_step(at, None);
                 continue;
             }
+            let is_batched = self.runner.is_batched(&self.work.steps[at]);
+            if is_batched && !self.may_start_batched() {
+                self.waiting_batched.push(at);
+                continue;
+            }
+            if is_batched {
+                self.batched.insert(at, None);
+            }
             self.started += 1;
             self.running += 1;
-            self.spawn(pool, sender.clone(), at);
+            self.spawn(pool, sender.clone(), at, is_batched);
         }
     }
 
-    fn spawn(&self, pool: &rayon::ThreadPool, sender: Sender<Done>, at: usize) {
+    fn spawn(&self, pool: &rayon::ThreadPool, sender: Sender<Done>, at: usize, is_batched: bool) {
         let (runner, events) = (self.runner.clone(), self.events.clone());
         let step = self.work.steps[at].clone();
         let (index, total) = (self.started, self.work.steps.len());
         pool.spawn(move || {
-            let thread = std::thread::current().name().unwrap_or("worker").to_owned();
-            let result = catch_unwind(AssertUnwindSafe(|| {
+            let thread = thread_name();
+            let what = catch_unwind(AssertUnwindSafe(|| {
                 let node = runner.name(&step);
-                events.event(&Event::NodeStart { index, total, node, thread: thread.as_str().into() });
-                runner.run(&step, &thread)
+                events.event(&Event::NodeStart { index, total, node: node.clone(), thread: thread.as_str().into() });
+                match is_batched.then(|| runner.batches(&step, &thread)) {
+                    Some(Ok(batches)) => Ended::Split { index, node, thread: thread.clone(), batches },
+                    Some(Err(result)) => Ended::Step { index, result },
+                    None => Ended::Step { index, result: runner.run(&step, &thread) },
+                }
             }));
-            let result = result.unwrap_or_else(|panic| panicked(runner.name(&step), &thread, panic.as_ref()));
+            let what = what.unwrap_or_else(|panic| Ended::Step {
+                index,
+                result: panicked(runner.name(&step), &thread, panic.as_ref()),
+            });
             // Nobody listens any more only when the coordinator itself is gone.
-            let _ = sender.send(Done { step: at, index, result });
+            let _ = sender.send(Done { step: at, what });
+        });
+    }
+
+    fn spawn_batch(&mut self, pool: &rayon::ThreadPool, sender: Sender<Done>, step: usize, at: usize) {
+        let Some(Some(progress)) = self.batched.get(&step) else { return };
+        let (runner, events, batches) = (self.runner.clone(), self.events.clone(), progress.batches.clone());
+        let node = self.work.steps[step].clone();
+        self.running += 1;
+        pool.spawn(move || {
+            let thread = thread_name();
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                events.event(&Event::BatchStart {
+                    index: at + 1,
+                    total: batches.windows.len(),
+                    label: batches.size.label(batches.windows[at].start),
+                    node: runner.name(&node),
+                    thread: thread.as_str().into(),
+                });
+                runner.batch(&node, &batches, at, &thread)
+            }));
+            let result = result.unwrap_or_else(|panic| panicked(runner.name(&node), &thread, panic.as_ref()));
+            let result = Arc::new(result);
+            events.event(&batch_finished(&batches, at, result.clone()));
+            let _ = sender.send(Done { step, what: Ended::Batch { at, result } });
         });
     }
 
     /// Takes note of a result and opens what waited for it.
     fn finish(&mut self, at: usize, index: usize, mut result: NodeResult) {
         let ended_early = result.diagnostic.as_ref().is_some_and(|diagnostic| diagnostic.code == Code::Cancelled);
-        if ended_early && self.stopped.as_deref() == Some(FAIL_FAST) {
+        // Batches that did not run are to be told of, so that they can be retried.
+        if ended_early && self.stopped.as_deref() == Some(FAIL_FAST) && result.batch_results.is_none() {
             // We stopped it ourselves: it did not fail.
             result = NodeResult::skipped(result.node, self.stopped.clone());
         }
@@ -205,7 +365,7 @@ impl State<'_> {
             self.skip[*next] |= blocks;
             self.waiting_for[*next] -= 1;
             if self.waiting_for[*next] == 0 {
-                self.ready.push(Reverse(*next));
+                self.ready.push(Reverse((*next, Task::Step(*next))));
             }
         }
     }
@@ -244,6 +404,15 @@ impl State<'_> {
             }
         }
     }
+}
+
+fn batch_finished(batches: &Batches, at: usize, result: Arc<NodeResult>) -> Event {
+    let label = batches.size.label(batches.windows[at].start);
+    Event::BatchFinished { index: at + 1, total: batches.windows.len(), label, result }
+}
+
+fn thread_name() -> String {
+    std::thread::current().name().unwrap_or("worker").to_owned()
 }
 
 /// Says in the diagnostic's last note how much was skipped for it.

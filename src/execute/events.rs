@@ -53,6 +53,22 @@ pub enum Event {
         total: usize,
         result: Arc<NodeResult>,
     },
+    /// One batch of a microbatch model, which has started as a node before.
+    BatchStart {
+        index: usize,
+        total: usize,
+        /// `2024-01-01`
+        label: String,
+        node: NodeRef,
+        thread: Arc<str>,
+    },
+    BatchFinished {
+        index: usize,
+        total: usize,
+        label: String,
+        /// The batch's own: success, error or skipped.
+        result: Arc<NodeResult>,
+    },
     FreshnessStart {
         index: usize,
         total: usize,

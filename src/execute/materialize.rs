@@ -6,7 +6,7 @@ use super::worker::Ending;
 use crate::compile::objects::relation::relation_of;
 use crate::compile::{Failure, Scope};
 use crate::diag::{Code, Diagnostic, suggest};
-use crate::jinja::Value;
+use crate::jinja::{Value, function};
 
 /// Calls the materialization of the node's `materialized` config.
 pub fn run(scope: &Arc<Scope>, used: &mut Option<String>) -> Result<Ending, Failure> {
@@ -34,7 +34,17 @@ pub fn call(scope: &Arc<Scope>, materialized: &str, used: &mut Option<String>) -
         return Err(unknown(scope, materialized).into());
     };
     *used = Some(format!("`{materialized}` (package `{}`)", found.macro_def.package));
-    Ok(runtime.engine.call(&found.value, &[], &scope.context())?)
+    let context = scope.context_with(|context| match scope.batch() {
+        // An earlier batch of this run has made the table, whatever the command says of a full refresh.
+        Some(batch) if batch.incremental => {
+            let answer = |name, value: bool| function(name, move |_, a| a.finish().map(|()| Value::from(value)));
+            context
+                .set_override("is_incremental", answer("is_incremental", true))
+                .set_override("should_full_refresh", answer("should_full_refresh", false))
+        }
+        _ => context,
+    });
+    Ok(runtime.engine.call(&found.value, &[], &context)?)
 }
 
 fn unknown(scope: &Scope, materialized: &str) -> Box<Diagnostic> {

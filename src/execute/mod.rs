@@ -1,6 +1,7 @@
 //! Floor 8. Runs a plan: one coordinator thread owns the ready set, `threads` workers compile and materialize nodes,
 //! each with a connection of its own; messages go over a channel.
 
+mod batches;
 pub mod cancel;
 mod coordinator;
 mod describe;
@@ -23,5 +24,5 @@ pub use events::{Event, EventSink, NoEvents};
 pub use freshness::freshness;
 pub use operation::operation;
 pub use preview::{Preview, preview};
-pub use result::{FreshnessResult, FreshnessResults, NodeRef, NodeResult, RunResults, Status, Timing};
-pub use run::{Job, Settings, run};
+pub use result::{BatchResults, FreshnessResult, FreshnessResults, NodeRef, NodeResult, RunResults, Status, Timing};
+pub use run::{BatchSettings, Job, Settings, run};

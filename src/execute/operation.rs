@@ -99,6 +99,7 @@ fn result(
         resource_type: ResourceType::Macro,
         path: ended.as_ref().map_or_else(|_| String::new(), |found| found.file.path.clone()),
         materialized: String::new(),
+        is_microbatch: false,
         relation: String::new(),
         tested: None,
     };

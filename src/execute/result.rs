@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::diag::Diagnostic;
+use crate::manifest::event_time::{Window, is_microbatch};
 use crate::manifest::{Exposure, Node, ResourceType, Source, UniqueId, UnitTest};
 use crate::plan::Step;
 
@@ -64,6 +65,8 @@ pub struct NodeRef {
     pub path: String,
     /// `table`, `view`, `seed`, `test` …
     pub materialized: String,
+    /// A model that is built in batches.
+    pub is_microbatch: bool,
     /// `schema.alias` as the console shows it; empty for what has no relation of its own.
     pub relation: String,
     /// The tested model's name, for unit tests.
@@ -79,6 +82,7 @@ impl NodeRef {
             resource_type: node.resource_type,
             path: node.original_file_path.clone(),
             materialized: node.config.materialized().to_owned(),
+            is_microbatch: node.resource_type == ResourceType::Model && is_microbatch(&node.config),
             relation: format!("{}.{}", node.schema, node.alias),
             tested: None,
         }
@@ -92,6 +96,7 @@ impl NodeRef {
             resource_type: ResourceType::UnitTest,
             path: test.original_file_path.clone(),
             materialized: "unit".to_owned(),
+            is_microbatch: false,
             relation: String::new(),
             tested: Some(test.model.clone()),
         }
@@ -105,6 +110,7 @@ impl NodeRef {
             resource_type: ResourceType::Source,
             path: source.original_file_path.clone(),
             materialized: String::new(),
+            is_microbatch: false,
             relation: format!("{}.{}", source.schema, source.identifier),
             tested: None,
         }
@@ -118,6 +124,7 @@ impl NodeRef {
             resource_type: ResourceType::Exposure,
             path: exposure.original_file_path.clone(),
             materialized: String::new(),
+            is_microbatch: false,
             relation: String::new(),
             tested: None,
         }
@@ -132,6 +139,7 @@ impl NodeRef {
             resource_type: step.resource_type,
             path: String::new(),
             materialized: String::new(),
+            is_microbatch: false,
             relation: String::new(),
             tested: None,
         }
@@ -140,7 +148,10 @@ impl NodeRef {
     /// What the console calls it: `sql table model main.a`, `test not_null_a_id`, `unit_test a::counts`.
     pub fn description(&self) -> String {
         match self.resource_type {
-            ResourceType::Model => format!("sql {} model {}", self.materialized, self.relation),
+            ResourceType::Model => {
+                let kind = if self.is_microbatch { "microbatch" } else { &self.materialized };
+                format!("sql {kind} model {}", self.relation)
+            }
             ResourceType::Seed => format!("seed file {}", self.relation),
             ResourceType::Snapshot => format!("snapshot {}", self.relation),
             ResourceType::UnitTest => {
@@ -150,6 +161,15 @@ impl NodeRef {
             kind => format!("{} {}", kind.as_str().replace('_', " "), self.name),
         }
     }
+}
+
+/// Which batches of a microbatch model were built.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BatchResults {
+    /// In order; after a retry, those of the run before come last.
+    pub successful: Vec<Window>,
+    /// Those that did not run as well.
+    pub failed: Vec<Window>,
 }
 
 /// The end of one node.
@@ -172,6 +192,8 @@ pub struct NodeResult {
     /// Relative to the project root, with `/`; None where no file was written.
     pub compiled_path: Option<String>,
     pub relation_name: Option<String>,
+    /// Of microbatch models.
+    pub batch_results: Option<BatchResults>,
     /// The whole story of a failure.
     pub diagnostic: Option<Box<Diagnostic>>,
 }
@@ -193,6 +215,7 @@ impl NodeResult {
             compiled_code: None,
             compiled_path: None,
             relation_name: None,
+            batch_results: None,
             diagnostic: None,
         }
     }

@@ -1,19 +1,20 @@
 //! One run from its first hook to its last file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
 use super::coordinator::{self, Runner, Work};
 use super::hooks::{self, When};
-use super::result::{NodeRef, NodeResult, RunResults, Status};
+use super::result::{BatchResults, NodeRef, NodeResult, RunResults, Status};
 use super::worker::Worker;
 use super::{CancelToken, Event, EventSink, prepare};
 use crate::compile::Runtime;
 use crate::diag::{Code, Diagnostic};
 use crate::manifest::ResourceType;
+use crate::manifest::event_time::Window;
 use crate::plan::{Plan, Verb};
 
 /// What the command line says about running.
@@ -25,6 +26,18 @@ pub struct Settings {
     pub fail_fast: bool,
     /// Warnings of tests are failures.
     pub warn_error: bool,
+    pub batches: BatchSettings,
+}
+
+/// Which batches of microbatch models run.
+#[derive(Debug, Clone, Default)]
+pub struct BatchSettings {
+    /// Those of this time, instead of the newest.
+    pub asked: Option<Window>,
+    /// When the newest batch is; None is the start of the invocation. A retry means the run before.
+    pub now: Option<DateTime<Utc>>,
+    /// By `unique_id`: a run before that failed in part, of which only the failed batches are run again.
+    pub before: HashMap<String, BatchResults>,
 }
 
 /// What [`run`] needs.

@@ -6,13 +6,16 @@ use std::time::{Duration, Instant, SystemTime};
 use chrono::Utc;
 use serde_json::Map;
 
+use super::batches::Batches;
 use super::coordinator::Runner;
 use super::result::{NodeRef, NodeResult, Status, Timing};
 use super::run::Settings;
 use super::{materialize, test, unit_test};
+use crate::adapter::RelationType;
 use crate::compile::results::response_json;
-use crate::compile::{Compiled, Failure, Runtime, Scope, Subject, UnitScope};
+use crate::compile::{Batch, Compiled, Failure, Runtime, Scope, Subject, UnitScope};
 use crate::diag::{Code, Diagnostic};
+use crate::manifest::event_time::Microbatch;
 use crate::manifest::{Node, Resource, ResourceType};
 use crate::plan::{Step, Verb};
 
@@ -52,7 +55,10 @@ impl Runner for Worker {
             Some(Resource::UnitTest(test)) => {
                 let node = NodeRef::of_unit_test(test);
                 match UnitScope::new(&self.runtime, test) {
-                    Ok(unit) => self.attempts(node, None, &Subject::UnitTest(Arc::new(unit)), thread),
+                    Ok(unit) => {
+                        let subject = Subject::UnitTest(Arc::new(unit));
+                        self.attempts(node, None, || self.runtime.scope(subject.clone(), thread))
+                    }
                     Err(diagnostic) => failed(node, thread, diagnostic),
                 }
             }
@@ -60,6 +66,35 @@ impl Runner for Worker {
             Some(Resource::Source(source)) => no_op(NodeRef::of_source(source), thread),
             None => no_op(NodeRef::unknown(step), thread),
         }
+    }
+
+    fn is_batched(&self, step: &Step) -> bool {
+        let manifest = &self.runtime.manifest;
+        let builds = matches!(self.verb, Verb::Run | Verb::Build);
+        builds && manifest.node(&step.unique_id).is_some_and(|node| manifest.is_batched(node))
+    }
+
+    fn batches(&self, step: &Step, thread: &str) -> Result<Batches, NodeResult> {
+        let node = self.runtime.manifest.node(&step.unique_id);
+        let Some((node, config)) = node.and_then(|node| Some((node, Microbatch::of(node)?))) else {
+            return Err(self.run(step, thread));
+        };
+        self.split(node, config, thread).map_err(|diagnostic| failed(NodeRef::of_node(node), thread, diagnostic))
+    }
+
+    fn batch(&self, step: &Step, batches: &Batches, at: usize, thread: &str) -> NodeResult {
+        let Some(node) = self.runtime.manifest.node(&step.unique_id) else { return self.run(step, thread) };
+        let batch = Batch {
+            window: batches.windows[at],
+            size: batches.size,
+            first: at == 0,
+            last: at + 1 == batches.windows.len(),
+            incremental: at > 0 || batches.incremental,
+        };
+        let scope = || self.runtime.batch(node, batch.clone(), thread);
+        let mut result = self.attempts(NodeRef::of_node(node), Some(node), scope);
+        result.relation_name.clone_from(&node.relation_name);
+        result
     }
 
     fn name(&self, step: &Step) -> NodeRef {
@@ -85,17 +120,45 @@ impl Runner for Worker {
 impl Worker {
     fn node(&self, node: &Arc<Node>, thread: &str) -> NodeResult {
         let subject = Subject::Node(node.clone());
-        let mut result = self.attempts(NodeRef::of_node(node), Some(node), &subject, thread);
+        let scope = || self.runtime.scope(subject.clone(), thread);
+        let mut result = self.attempts(NodeRef::of_node(node), Some(node), scope);
         result.relation_name.clone_from(&node.relation_name);
         result
     }
 
+    /// Cuts a microbatch model into batches: what there is in the warehouse decides with which it starts.
+    fn split(&self, node: &Arc<Node>, config: Microbatch, thread: &str) -> Result<Batches, Box<Diagnostic>> {
+        let runtime = &self.runtime;
+        let scope = runtime.node(node, thread);
+        let existing = scope.existing().map_err(|failure| failure.into_diagnostic(&scope))?;
+        let is_table = existing.is_some_and(|relation| relation.is(RelationType::Table));
+        let asked_for = || runtime.project.flags.get("FULL_REFRESH").and_then(serde_json::Value::as_bool);
+        let full_refresh = node.config.full_refresh().or_else(asked_for).unwrap_or(false);
+        let settings = &self.settings.batches;
+        // A retry adds to what the run before has built, whatever it was told then. Without that, all is to be built.
+        let before = settings.before.get(&*node.unique_id).filter(|_| is_table);
+        let now = settings.now.unwrap_or(runtime.project.invocation.started_at);
+        let incremental = is_table && (!full_refresh || before.is_some());
+        let windows = match before {
+            Some(before) => before.failed.clone(),
+            None => config.batches(settings.asked, incremental, now),
+        };
+        let allowed = || config.concurrent.unwrap_or_else(|| !runtime.mentions(node, "this"));
+        Ok(Batches {
+            windows,
+            size: config.size,
+            incremental,
+            concurrent: runtime.adapter().capabilities().concurrent_batches && allowed(),
+            done_before: before.map(|before| before.successful.clone()).unwrap_or_default(),
+        })
+    }
+
     /// Tries again after a deadlock where that repeats nothing that has been committed.
-    fn attempts(&self, name: NodeRef, node: Option<&Arc<Node>>, subject: &Subject, thread: &str) -> NodeResult {
+    fn attempts(&self, name: NodeRef, node: Option<&Arc<Node>>, new_scope: impl Fn() -> Arc<Scope>) -> NodeResult {
         let started = Instant::now();
         let mut tried = 0;
         loop {
-            let scope = self.runtime.scope(subject.clone(), thread);
+            let scope = new_scope();
             let mut attempt = Attempt { timing: Vec::new(), compiled: None, materialization: None };
             let outcome = self.once(&scope, node, &mut attempt);
             if let Some(session) = scope.used_session() {
@@ -136,7 +199,8 @@ impl Worker {
             return false;
         }
         let Some(node) = node else { return true };
-        let hooks = ["pre-hook", "post-hook"].iter().any(|key| !node.config.hooks(key).is_empty());
+        let hooks =
+            ["pre-hook", "post-hook"].iter().any(|key| scope.runs_hooks(key) && !node.config.hooks(key).is_empty());
         let repeatable = matches!(node.config.materialized(), "view" | "table" | "test");
         !hooks && (repeatable || scope.stored("main").is_none())
     }
@@ -170,6 +234,7 @@ impl Worker {
             compiled_path: attempt.compiled.as_ref().and_then(|compiled| self.runtime.shown_path(compiled)),
             compiled_code: attempt.compiled.map(|compiled| compiled.sql.clone()),
             relation_name: None,
+            batch_results: None,
             diagnostic: ending.diagnostic,
         }
     }

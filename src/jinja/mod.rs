@@ -24,6 +24,7 @@ mod machinery;
 mod macros;
 mod methods;
 mod modules;
+mod names;
 mod native;
 mod ops;
 pub mod pyvalue;

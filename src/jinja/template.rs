@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::lower::{self, Output};
 use super::machinery::Source;
 use super::macros::Def;
+use super::names;
 use super::scan::{Scan, scan};
 use super::syntax;
 use crate::diag::{self, SourceFile};
@@ -47,6 +48,11 @@ impl Template {
             Some(_) => None,
             None => Some(self.0.source.text()),
         }
+    }
+
+    /// Whether a name is used anywhere in the text, be it assigned there or not.
+    pub fn mentions(&self, name: &str) -> bool {
+        self.0.text.is_some() && self.0.source.parse().is_ok_and(|tree| names::mentions(&tree, name))
     }
 
     pub fn file(&self) -> &Arc<SourceFile> {

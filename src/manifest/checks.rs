@@ -104,13 +104,13 @@ pub fn config(node: &Node, diags: &mut Vec<Diagnostic>) {
     }
 }
 
-struct Check<'a> {
-    node: &'a Node,
-    diags: &'a mut Vec<Diagnostic>,
+pub(super) struct Check<'a> {
+    pub node: &'a Node,
+    pub diags: &'a mut Vec<Diagnostic>,
 }
 
 impl Check<'_> {
-    fn report(&mut self, key: &str, problem: &str, label: &str) {
+    pub(super) fn report(&mut self, key: &str, problem: &str, label: &str) {
         let node = self.node;
         let kind = node.resource_type.as_str();
         let message = format!("config `{key}` of {kind} `{}` {problem}", node.name);
@@ -118,14 +118,14 @@ impl Check<'_> {
             .push(Diagnostic::error(Code::InvalidConfig, message).at(place(node, key), label).node(&*node.unique_id));
     }
 
-    fn missing(&mut self, key: &str, why: &str) {
+    pub(super) fn missing(&mut self, key: &str, why: &str) {
         let node = self.node;
         let message = format!("{} `{}` has no `{key}`: {why}", node.resource_type.as_str(), node.name);
         let diagnostic = Diagnostic::error(Code::InvalidConfig, message);
         self.diags.push(diagnostic.at(first_line(&node.body), "").node(&*node.unique_id));
     }
 
-    fn is_set(&self, key: &str) -> bool {
+    pub(super) fn is_set(&self, key: &str) -> bool {
         self.node.config.explicit(key).is_some_and(|value| !value.is_null())
     }
 
@@ -183,13 +183,6 @@ impl Check<'_> {
                 "a key of several columns belongs under the model's `constraints`",
             );
         }
-        if config.str("incremental_strategy") == Some("microbatch") {
-            for key in ["event_time", "begin", "batch_size"] {
-                if !self.is_set(key) {
-                    self.missing(key, "strategy `microbatch` needs it");
-                }
-            }
-        }
     }
 
     fn contract(&mut self) {
@@ -218,7 +211,7 @@ impl Check<'_> {
 }
 
 /// Where the key stands in the node's own text, else where that begins.
-fn place(node: &Node, key: &str) -> Span {
+pub(super) fn place(node: &Node, key: &str) -> Span {
     find_word(&node.body, key).unwrap_or_else(|| first_line(&node.body))
 }
 

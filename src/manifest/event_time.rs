@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
 
-use super::{Config, Node, ResourceType};
+use super::{Config, Manifest, Node, ResourceType};
 
 /// From `start` up to, but without, `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -159,6 +159,13 @@ impl Microbatch {
             batches.push(Window { start, end: next });
             start = next;
         }
+    }
+}
+
+impl Manifest {
+    /// Whether a node is built in batches.
+    pub fn is_batched(&self, node: &Node) -> bool {
+        self.in_batches && node.resource_type == ResourceType::Model && is_microbatch(&node.config)
     }
 }
 

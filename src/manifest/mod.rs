@@ -11,6 +11,7 @@ mod hash;
 pub mod json;
 mod lookup;
 mod merge;
+mod microbatch;
 mod naming;
 mod node;
 mod parse;
@@ -37,6 +38,9 @@ pub struct Manifest {
     pub project_name: Arc<str>,
     /// Flag `require_ref_searches_node_package_before_root`.
     pub node_package_first: bool,
+    /// Microbatch models are built in batches. Not where the project has a strategy macro of its own for them and flag
+    /// `require_batched_execution_for_custom_microbatch_strategy` is false: then they run once, as other models do.
+    pub in_batches: bool,
     pub nodes: IndexMap<UniqueId, Arc<Node>>,
     pub sources: IndexMap<UniqueId, Arc<Source>>,
     pub unit_tests: IndexMap<UniqueId, Arc<UnitTest>>,
@@ -66,6 +70,7 @@ impl Default for Manifest {
         Self {
             project_name: "".into(),
             node_package_first: false,
+            in_batches: true,
             nodes: IndexMap::new(),
             sources: IndexMap::new(),
             unit_tests: IndexMap::new(),

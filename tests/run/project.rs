@@ -12,7 +12,7 @@ use headwater::compile::{Deferred, Options, Parts, Runtime};
 use headwater::diag::Diagnostic;
 use headwater::diag::log::{Log, NullLog};
 use headwater::diag::render::{Style, text};
-use headwater::execute::{self, CancelToken, Job, NoEvents, NodeResult, RunResults, Settings, Status};
+use headwater::execute::{self, BatchSettings, CancelToken, Job, NoEvents, NodeResult, RunResults, Settings, Status};
 use headwater::graph::Dag;
 use headwater::jinja::Engine;
 use headwater::manifest::event_time::Window;
@@ -31,6 +31,8 @@ pub struct Project {
     pub fail_fast: bool,
     pub empty: bool,
     pub sample: Option<Window>,
+    pub threads: usize,
+    pub batches: BatchSettings,
     pub deferred: HashMap<UniqueId, Deferred>,
 }
 
@@ -51,6 +53,8 @@ impl Project {
             fail_fast: false,
             empty: false,
             sample: None,
+            threads: 1,
+            batches: BatchSettings::default(),
             deferred: HashMap::new(),
         }
     }
@@ -110,7 +114,12 @@ impl Project {
         let pool = Pool::new(adapter, log.clone());
         let parts = Parts { project, manifest, library, engine, pool, log, options };
         let runtime = Runtime::new(parts).unwrap_or_else(|problem| panic!("{}", show(&[*problem])));
-        let settings = Settings { threads: 1, fail_fast: self.fail_fast, warn_error: false };
+        let settings = Settings {
+            threads: self.threads,
+            fail_fast: self.fail_fast,
+            warn_error: false,
+            batches: self.batches.clone(),
+        };
         Job { runtime, plan, settings, events: Arc::new(NoEvents), cancel: CancelToken::new() }
     }
 

@@ -138,6 +138,7 @@ pub(super) fn capabilities(version: &str, comment: &str) -> Capabilities {
         md5: mariadb || number < (9, 6, 0),
         except_intersect: if mariadb { number >= (10, 3, 0) } else { number >= (8, 0, 31) },
         returning: mariadb && number >= (10, 5, 0),
+        concurrent_batches: true,
     }
 }
 

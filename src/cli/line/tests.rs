@@ -13,6 +13,7 @@ fn node(kind: ResourceType, name: &str) -> NodeRef {
         resource_type: kind,
         path: String::new(),
         materialized: "table".into(),
+        is_microbatch: false,
         relation: format!("main.{name}"),
         tested: (kind == ResourceType::UnitTest).then(|| "orders".to_owned()),
     }

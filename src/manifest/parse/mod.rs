@@ -37,7 +37,7 @@ use self::source::BuiltSource;
 use super::dispatch::Dispatcher;
 use super::naming::Naming;
 use super::tree::ConfigTrees;
-use super::{Disabled, Manifest, Node, ResourceType, UniqueId, capture, checks, resolve};
+use super::{Disabled, Manifest, Node, ResourceType, UniqueId, capture, checks, microbatch, resolve};
 use crate::adapter::{Adapter, Include, Relation};
 use crate::diag::log::Log;
 use crate::diag::{Code, Diagnostic, Span};
@@ -153,6 +153,7 @@ pub fn parse(
     let mut manifest = Manifest {
         project_name: project.name.clone(),
         node_package_first: flag(project, "REQUIRE_REF_SEARCHES_NODE_PACKAGE_BEFORE_ROOT"),
+        in_batches: in_batches(project, &library),
         macros,
         docs: docs.blocks.clone(),
         selectors: selectors(project),
@@ -161,6 +162,11 @@ pub fn parse(
     build_all(&setup, properties, &mut manifest, &mut diags);
     diags.extend(setup.trees.unused());
     checks::manifest(&manifest, &mut diags);
+    let can = microbatch::Abilities {
+        own_strategy: own_macro(project, &library, &strategy_prefixes(adapter)),
+        concurrent: adapter.capabilities().concurrent_batches,
+    };
+    microbatch::check(&manifest, can, &mut diags);
     let mut manifest = manifest.indexed();
     resolve::primary_keys(&mut manifest);
     if diags.iter().any(Diagnostic::is_error) {
@@ -172,6 +178,27 @@ pub fn parse(
 
 fn flag(project: &Project, name: &str) -> bool {
     project.flags.get(name).and_then(serde_json::Value::as_bool).unwrap_or(false)
+}
+
+fn in_batches(project: &Project, library: &Library) -> bool {
+    let flag = project.flags.get("REQUIRE_BATCHED_EXECUTION_FOR_CUSTOM_MICROBATCH_STRATEGY");
+    flag.and_then(serde_json::Value::as_bool).unwrap_or(true) || !own_macro(project, library, &[String::new()])
+}
+
+/// What a strategy macro's name may begin with, so that it is used for this warehouse.
+fn strategy_prefixes(adapter: &dyn Adapter) -> Vec<String> {
+    let kinds = std::iter::once(adapter.kind()).chain(adapter.parents().iter().copied()).chain(["default"]);
+    std::iter::once(String::new()).chain(kinds.map(|kind| format!("{kind}__"))).collect()
+}
+
+/// Whether the project or one of its packages has the strategy macro of microbatch models, with one of the prefixes.
+fn own_macro(project: &Project, library: &Library, prefixes: &[String]) -> bool {
+    let own = || project.packages.iter().filter(|package| !package.embedded);
+    let has = |prefix: &String| {
+        let name = format!("{prefix}get_incremental_microbatch_sql");
+        own().any(|package| library.get(&package.name, &name).is_some())
+    };
+    prefixes.iter().any(has)
 }
 
 fn selectors(project: &Project) -> serde_json::Map<String, serde_json::Value> {

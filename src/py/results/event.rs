@@ -41,6 +41,15 @@ impl Event {
             E::FreshnessStart { index, total, node, thread } => {
                 ("freshness_start", started(*index, *total, node, thread), None)
             }
+            E::BatchStart { index, total, label, node, thread } => {
+                let mut data = started(*index, *total, node, thread);
+                data["batch"] = json!(label);
+                ("batch_start", data, None)
+            }
+            E::BatchFinished { index, total, label, result } => {
+                let data = json!({"index": index, "total": total, "batch": label});
+                ("batch_finished", data, Some(NodeResult(Ran::Node(Arc::clone(result)))))
+            }
             E::NodeFinished { index, total, result } => {
                 let data = json!({"index": index, "total": total});
                 ("node_finished", data, Some(NodeResult(Ran::Node(Arc::clone(result)))))

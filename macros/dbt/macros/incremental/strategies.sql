@@ -44,12 +44,9 @@
   {{ raise_unsupported_strategy('insert_overwrite') }}
 {% endmacro %}
 
+{# default__get_incremental_microbatch_sql is in microbatch.sql. #}
 {% macro get_incremental_microbatch_sql(arg_dict) %}
   {{ return(adapter.dispatch('get_incremental_microbatch_sql', 'dbt')(arg_dict)) }}
-{% endmacro %}
-
-{% macro default__get_incremental_microbatch_sql(arg_dict) %}
-  {{ raise_unsupported_strategy('microbatch') }}
 {% endmacro %}
 
 {# Said before anything is built: a first run needs no strategy, and would pass. #}
@@ -68,5 +65,5 @@
 {% endmacro %}
 
 {% macro default__supported_incremental_strategies() %}
-  {{ return(['append', 'delete+insert', 'merge']) }}
+  {{ return(['append', 'delete+insert', 'merge', 'microbatch']) }}
 {% endmacro %}

@@ -12,13 +12,17 @@
   {%- set to_drop = none -%}
 
   {%- do run_hooks(pre_hooks, inside_transaction=false) -%}
+  {%- set temp_relation = make_temp_relation(target_relation, incremental_temp_suffix()) -%}
   {%- do drop_leftover_relations(target_relation) -%}
+  {%- if model.batch is defined and not adapter.capabilities.transactional_ddl -%}
+    {%- do drop_relation_if_exists(load_cached_relation(temp_relation)) -%}
+  {%- endif -%}
   {%- do run_hooks(pre_hooks, inside_transaction=true) -%}
 
   {%- if existing_relation is none or full_refresh_mode -%}
     {%- set to_drop = build_table(target_relation, existing_relation, sql) -%}
   {%- else -%}
-    {%- set to_drop = make_temp_relation(target_relation) -%}
+    {%- set to_drop = temp_relation -%}
     {%- do run_query(get_create_table_as_sql(adapter.capabilities.transactional_ddl, to_drop, sql)) -%}
     {%- set contract = config.get('contract') -%}
     {%- if not contract or not contract.enforced -%}

@@ -3,5 +3,5 @@
 {% endmacro %}
 
 {% macro mysql__supported_incremental_strategies() %}
-  {{ return(['append', 'delete+insert']) }}
+  {{ return(['append', 'delete+insert', 'microbatch']) }}
 {% endmacro %}
