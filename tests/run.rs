@@ -9,5 +9,7 @@ mod project;
 mod errors;
 #[path = "run/jinja.rs"]
 mod jinja;
+#[path = "run/microbatch.rs"]
+mod microbatch;
 #[path = "run/nodes.rs"]
 mod nodes;

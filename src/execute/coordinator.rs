@@ -25,8 +25,8 @@ pub trait Runner: Send + Sync {
     }
 
     /// The batches of a step, or why it cannot be done.
-    fn batches(&self, step: &Step, thread: &str) -> Result<Batches, NodeResult> {
-        Err(self.run(step, thread))
+    fn batches(&self, step: &Step, thread: &str) -> Result<Batches, Box<NodeResult>> {
+        Err(Box::new(self.run(step, thread)))
     }
 
     /// Does one batch of a step.
@@ -61,15 +61,10 @@ struct Done {
 enum Ended {
     Step {
         index: usize,
-        result: NodeResult,
+        result: Box<NodeResult>,
     },
-    /// It is known what the batches of a step are.
-    Split {
-        index: usize,
-        node: NodeRef,
-        thread: String,
-        batches: Batches,
-    },
+    /// It is known what the batches of a step are; none has begun.
+    Split(Box<Progress>),
     Batch {
         at: usize,
         result: Arc<NodeResult>,
@@ -188,11 +183,11 @@ impl State<'_> {
         match done.what {
             Ended::Step { index, result } => {
                 self.batched.remove(&done.step);
-                self.finish(done.step, index, result);
+                self.finish(done.step, index, *result);
                 self.release_batched();
             }
-            Ended::Split { index, node, thread, batches } => {
-                self.batched.insert(done.step, Some(Progress::new(batches, index, node, thread)));
+            Ended::Split(progress) => {
+                self.batched.insert(done.step, Some(*progress));
                 self.advance(done.step);
             }
             Ended::Batch { at, result } => {
@@ -277,14 +272,14 @@ impl State<'_> {
                 let node = runner.name(&step);
                 events.event(&Event::NodeStart { index, total, node: node.clone(), thread: thread.as_str().into() });
                 match is_batched.then(|| runner.batches(&step, &thread)) {
-                    Some(Ok(batches)) => Ended::Split { index, node, thread: thread.clone(), batches },
+                    Some(Ok(batches)) => Ended::Split(Box::new(Progress::new(batches, index, node, thread.clone()))),
                     Some(Err(result)) => Ended::Step { index, result },
-                    None => Ended::Step { index, result: runner.run(&step, &thread) },
+                    None => Ended::Step { index, result: Box::new(runner.run(&step, &thread)) },
                 }
             }));
             let what = what.unwrap_or_else(|panic| Ended::Step {
                 index,
-                result: panicked(runner.name(&step), &thread, panic.as_ref()),
+                result: Box::new(panicked(runner.name(&step), &thread, panic.as_ref())),
             });
             // Nobody listens any more only when the coordinator itself is gone.
             let _ = sender.send(Done { step: at, what });
@@ -430,5 +425,7 @@ fn add_skipped(diagnostic: &mut Diagnostic, skipped: usize) {
     }
 }
 
+#[cfg(test)]
+mod batch_tests;
 #[cfg(test)]
 mod tests;

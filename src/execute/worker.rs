@@ -74,12 +74,13 @@ impl Runner for Worker {
         builds && manifest.node(&step.unique_id).is_some_and(|node| manifest.is_batched(node))
     }
 
-    fn batches(&self, step: &Step, thread: &str) -> Result<Batches, NodeResult> {
+    fn batches(&self, step: &Step, thread: &str) -> Result<Batches, Box<NodeResult>> {
         let node = self.runtime.manifest.node(&step.unique_id);
         let Some((node, config)) = node.and_then(|node| Some((node, Microbatch::of(node)?))) else {
-            return Err(self.run(step, thread));
+            return Err(Box::new(self.run(step, thread)));
         };
-        self.split(node, config, thread).map_err(|diagnostic| failed(NodeRef::of_node(node), thread, diagnostic))
+        self.split(node, config, thread)
+            .map_err(|diagnostic| Box::new(failed(NodeRef::of_node(node), thread, diagnostic)))
     }
 
     fn batch(&self, step: &Step, batches: &Batches, at: usize, thread: &str) -> NodeResult {

@@ -48,7 +48,7 @@ fn config(check: &mut Check<'_>, can: Abilities) {
     }
     let node = check.node;
     let value = |key| node.config.get(key).filter(|value: &&Value| !value.is_null());
-    if let Some(found) = value("event_time").filter(|found| !found.as_str().is_some_and(|name| !name.is_empty())) {
+    if let Some(found) = value("event_time").filter(|found| found.as_str().is_none_or(str::is_empty)) {
         check.report("event_time", "must be the name of a column", &format!("found `{found}`"));
     }
     if let Some(found) = value("begin").filter(|found| found.as_str().and_then(parse_datetime).is_none()) {

@@ -43,7 +43,7 @@ impl Runner for Scripted {
 }
 
 /// `(name, names of blockers)`, in the order of the plan.
-fn steps(edges: &[(&str, &[&str])]) -> Vec<Step> {
+pub(super) fn steps(edges: &[(&str, &[&str])]) -> Vec<Step> {
     let at = |name: &str| edges.iter().position(|(known, _)| *known == name).unwrap();
     edges
         .iter()
