@@ -163,6 +163,10 @@ impl Adapter for DuckDbAdapter {
         Some(self.credentials.database.clone())
     }
 
+    fn keeps_data(&self) -> bool {
+        !self.credentials.is_in_memory()
+    }
+
     fn schema(&self) -> String {
         self.credentials.schema.clone()
     }

@@ -176,6 +176,11 @@ pub trait Adapter: Send + Sync {
     /// Whether names of relations are compared without case on this server.
     fn case_insensitive_names(&self) -> bool;
 
+    /// Whether what is built is still there when the process has ended.
+    fn keeps_data(&self) -> bool {
+        true
+    }
+
     /// Errors after which the whole unit of work may be tried again (deadlock, lock wait).
     fn is_transient(&self, error: &DbError) -> bool;
 }

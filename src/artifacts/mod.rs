@@ -1,12 +1,15 @@
 //! Floor 9. The files in `target/` that other tools read: manifest.json (v12), run_results.json (v6), sources.json (v3),
 //! catalog.json (v1), and index.html, the site.
 //!
-//! [`read`] reads those of earlier invocations, for `--state` and `retry`.
+//! [`read`] reads those of earlier invocations, for `--state` and `retry`; [`kept`] is the state that is kept without
+//! `--state`, in `.headwater/`.
 //!
 //! They are written straight from the values they show, and appear whole or not at all: a reader never sees half a file.
 
 mod catalog;
 mod file;
+mod inputs;
+mod kept;
 mod manifest;
 mod read;
 mod results;
@@ -17,6 +20,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Map;
 
 pub use catalog::{Catalog, Wanted, write_catalog};
+pub use inputs::{Inputs, Rendered};
+pub use kept::{Built, KeptState};
 pub use manifest::write_manifest;
 pub use read::{EarlierBatches, EarlierResult, EarlierRun, read_manifest, read_run_results, read_sources};
 pub use results::{write_run_results, write_sources};

@@ -129,7 +129,7 @@ struct SourceResult {
     max_loaded_at: Option<String>,
 }
 
-fn content(path: &Path) -> diag::Result<Option<Vec<u8>>> {
+pub(super) fn content(path: &Path) -> diag::Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(content) => Ok(Some(content)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound) => Ok(None),
@@ -137,10 +137,11 @@ fn content(path: &Path) -> diag::Result<Option<Vec<u8>>> {
     }
 }
 
-fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> diag::Result<T> {
+pub(super) fn parse<T: DeserializeOwned>(path: &Path, content: &[u8]) -> diag::Result<T> {
     serde_json::from_slice(content).map_err(|error| {
         let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        Diagnostic::error(Code::File, format!("`{}` is not a {name} of dbt: {error}", path.display())).boxed()
+        Diagnostic::error(Code::File, format!("`{}` is not a {name} of dbt or Headwater: {error}", path.display()))
+            .boxed()
     })
 }
 
@@ -154,7 +155,12 @@ mod tests {
         assert!(read_manifest(folder.path()).unwrap().is_none());
         assert!(read_run_results(folder.path()).unwrap().is_none());
         fs::write(folder.path().join("run_results.json"), "{").unwrap();
-        assert!(read_run_results(folder.path()).unwrap_err().message.contains("is not a run_results.json of dbt"));
+        assert!(
+            read_run_results(folder.path())
+                .unwrap_err()
+                .message
+                .contains("is not a run_results.json of dbt or Headwater")
+        );
         let old = r#"{"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v3.json"}}"#;
         fs::write(folder.path().join("manifest.json"), old).unwrap();
         assert_eq!(read_manifest(folder.path()).unwrap_err().code, Code::VersionMismatch);

@@ -213,6 +213,8 @@ fn options(values: &Values<'_>, given: &Given, command: Command, colors: bool) -
         defer: values.switch(&DEFER),
         favor_state: values.switch(&FAVOR_STATE),
         defer_state: values.path(&DEFER_STATE),
+        keep_state: values.switch(&KEEP_STATE),
+        state_vars: values.switch(&STATE_VARS),
         full_refresh: values.set_switch(&FULL_REFRESH),
         store_failures: values.set_switch(&STORE_FAILURES),
         empty: EMPTY.on.has(command) && values.switch(&EMPTY),

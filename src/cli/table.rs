@@ -87,7 +87,11 @@ flags! {
         .aliases(&["exclude-resource-types"]).env("EXCLUDE_RESOURCE_TYPES");
 
     STATE = Flag::new("state", Kind::Value("DIR"), On::ALL, "a folder with artifacts of an earlier run, to compare with: `state:…`, `result:…`, `source_status:…`; for `retry` the run to take up")
-        .env("STATE").legacy("ARTIFACT_STATE_PATH").default("none; for `retry` the target folder");
+        .env("STATE").legacy("ARTIFACT_STATE_PATH").default("what is kept of the target (--keep-state); for `retry` the target folder");
+    KEEP_STATE = Flag::new("keep-state", Kind::Switch(true), On::ALL, "keep in .headwater/ what runs have built in each target, and compare with it where `state:…`, `result:…` and `source_status:…` are used without --state; `clean` leaves it, --defer never reads it")
+        .env("KEEP_STATE").in_project();
+    STATE_VARS = Flag::new("state-vars", Kind::Switch(true), On::ALL, "count a node as modified when a variable (`var`, `env_var`) that it was rendered with has another value than in the state")
+        .env("STATE_VARS").in_project();
     DEFER = Flag::new("defer", Kind::Switch(false), On::ALL, "let refs lead to the relations of --state where the own target has none")
         .env("DEFER").legacy("DEFER_TO_STATE").in_project();
     FAVOR_STATE = Flag::new("favor-state", Kind::Switch(false), On::ALL, "with --defer: also where the own target has them, unless they are selected")

@@ -1,6 +1,6 @@
 //! What all nodes of an invocation share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +21,7 @@ use crate::jinja::{Engine, Library, Mode, Namespace, Template};
 use crate::manifest::Dispatcher;
 use crate::manifest::event_time::Window;
 use crate::manifest::{Manifest, Node, Source, UniqueId};
+use crate::project::context::{Input, Inputs};
 use crate::project::{Project, context};
 
 /// What a [`Runtime`] is made of.
@@ -79,6 +80,8 @@ pub struct Runtime {
     /// Texts that are in no file of their own, such as `{{ test_not_null(…) }}`: many nodes share them.
     templates: Mutex<HashMap<Arc<str>, Template>>,
     comment: Option<Template>,
+    /// Which variables each node's renders asked for.
+    inputs: Mutex<HashMap<UniqueId, Arc<Inputs>>>,
 }
 
 impl Runtime {
@@ -99,6 +102,7 @@ impl Runtime {
             ephemeral: Mutex::default(),
             materializations: Mutex::default(),
             templates: Mutex::default(),
+            inputs: Mutex::default(),
             project,
             manifest,
             library,
@@ -168,6 +172,15 @@ impl Runtime {
             identifier: project.identifier.unwrap_or(true),
         };
         own.and_then(Json::as_object).map_or(policy, |own| overlay(policy, own))
+    }
+
+    /// Which variables a node has been rendered with so far; none where it has not been rendered.
+    pub fn inputs(&self, id: &str) -> Option<BTreeSet<Input>> {
+        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).get(id).map(|inputs| inputs.seen())
+    }
+
+    pub(super) fn inputs_of(&self, id: &UniqueId) -> Arc<Inputs> {
+        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).entry(id.clone()).or_default().clone()
     }
 
     /// Waits until all SQL files are on disk. The diagnostics name files that could not be written.

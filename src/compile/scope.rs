@@ -248,6 +248,9 @@ impl Scope {
                     .set("pre_hooks", self.hooks(node, "pre-hook"))
                     .set("post_hooks", self.hooks(node, "post-hook"));
             }
+            if let Some(id) = self.subject.unique_id() {
+                context = self.runtime.inputs_of(id).gather(context);
+            }
             if let Subject::UnitTest(unit) = &self.subject {
                 context = unit.overrides(context);
             }

@@ -43,6 +43,7 @@ codes! {
     MicrobatchInputs = "microbatch-inputs",
     MissingKey = "missing-key",
     NoNodesSelected = "no-nodes-selected",
+    NoState = "no-state",
     NotSupported = "not-supported",
     PatchTargetNotFound = "patch-target-not-found",
     PrivateRef = "private-ref",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Command, Host, Options, state};
 use crate::adapter::session::Pool;
 use crate::adapter::{self, Adapter};
-use crate::artifacts;
+use crate::artifacts::{self, Inputs};
 use crate::compile::{self, Parts, Runtime};
 use crate::diag::log::Log;
 use crate::diag::{self, Code, Deprecation, Diagnostic};
@@ -185,7 +185,16 @@ impl<'a> Call<'a> {
             Some(document) => Some(Selectors::read(&document.file, &document.root)?),
             None => None,
         };
-        let earlier = ready.earlier.as_ref();
+        let own = match ready.earlier {
+            None if self.options.keep_state && select::looks_back(&selection, selectors.as_ref()) => {
+                let own = state::own(&ready.project, &*ready.adapter, self.options);
+                let (own, warning) = own.map_err(|problem| vec![*problem])?;
+                self.warn(warning)?;
+                Some(own)
+            }
+            _ => None,
+        };
+        let earlier = ready.earlier.as_ref().or(own.as_ref());
         let mut selected = select::resolve(&selection, &ready.manifest, &ready.dag, selectors.as_ref(), earlier)?;
         self.warn(std::mem::take(&mut selected.warnings))?;
         Ok(selected)
@@ -243,6 +252,16 @@ impl<'a> Call<'a> {
         }
         let path = ready.project.target_path.join("manifest.json");
         artifacts::write_manifest(&path, &ready.project, &ready.manifest, results).map_err(|problem| vec![*problem])
+    }
+
+    /// Beside manifest.json: which variables things are rendered with.
+    pub(super) fn write_inputs(&self, ready: &Ready, runtime: &Runtime) -> Stage<()> {
+        if !self.options.write_json {
+            return Ok(());
+        }
+        let project = &ready.project;
+        Inputs::write(&project.target_path, project, &ready.manifest, &|id| runtime.inputs(id))
+            .map_err(|problem| vec![*problem])
     }
 
     /// run_results.json, and manifest.json again with what has been compiled.

@@ -29,8 +29,9 @@ pub(super) fn compile(call: &mut Call<'_>) -> Stage<Done> {
         return Ok(CommandResult::Run(Arc::new(results)).into());
     }
     let runtime = call.runtime(&ready, selected.ids, true)?;
-    let results = execute::run(&call.job(runtime, plan));
+    let results = execute::run(&call.job(runtime.clone(), plan));
     call.write_results(&ready, &results)?;
+    call.write_inputs(&ready, &runtime)?;
     let output = named(call, &results);
     Ok(Done { result: CommandResult::Run(Arc::new(results)), output })
 }

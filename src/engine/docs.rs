@@ -50,7 +50,9 @@ fn compile(call: &mut Call<'_>, ready: &Ready, selected: &Selected) -> Stage<Arc
         run::nothing(ready)
     } else {
         let runtime = call.runtime(ready, selected.ids, true)?;
-        execute::run(&call.job(runtime, plan))
+        let results = execute::run(&call.job(runtime.clone(), plan));
+        call.write_inputs(ready, &runtime)?;
+        results
     };
     call.write_results(ready, &results)?;
     Ok(Arc::new(results))

@@ -132,6 +132,10 @@ pub struct Options {
     pub favor_state: bool,
     /// With `defer`: instead of `state`.
     pub defer_state: Option<PathBuf>,
+    /// Without `state`: compare with what is kept of the target, and keep what runs do.
+    pub keep_state: bool,
+    /// Other values of variables make what was rendered with them modified.
+    pub state_vars: bool,
 
     // How to run.
     /// None: as the model's config says.
@@ -220,6 +224,8 @@ impl Default for Options {
             defer: false,
             favor_state: false,
             defer_state: None,
+            keep_state: true,
+            state_vars: true,
             full_refresh: None,
             store_failures: None,
             empty: false,
@@ -289,6 +295,8 @@ impl Options {
         put("defer", json!(self.defer));
         put("favor_state", json!(self.favor_state));
         put("defer_state", json!(path(&self.defer_state)));
+        put("keep_state", json!(self.keep_state));
+        put("state_vars", json!(self.state_vars));
         put("full_refresh", json!(self.full_refresh.unwrap_or(false)));
         put("store_failures", json!(self.store_failures.unwrap_or(false)));
         put("empty", json!(self.empty));

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::call::{Call, Ready, Stage, verb};
-use super::rows;
-use super::{Command, CommandResult, Done};
+use super::{Command, CommandResult, Done, rows, state};
+use crate::artifacts;
 use crate::compile::Runtime;
 use crate::execute::{self, RunResults, Status};
 use crate::manifest::ResourceType;
@@ -25,8 +25,17 @@ pub(super) fn run(call: &mut Call<'_>) -> Stage<Done> {
         return Ok(CommandResult::Run(Arc::new(results)).into());
     }
     let runtime = call.runtime(&ready, selected.ids, true)?;
+    // What a source says later, the run may not have seen.
+    let loaded = match call.options.keep_state {
+        true => artifacts::read_sources(&ready.project.target_path).ok().flatten(),
+        false => None,
+    };
     let results = Arc::new(execute::run(&call.job(runtime.clone(), plan)));
     call.write_results(&ready, &results)?;
+    call.write_inputs(&ready, &runtime)?;
+    let problem = state::keep(&ready, call.options, &runtime, &results, loaded.as_ref());
+    // Not by `warn`: the run has been done, and `--warn-error` cannot undo it.
+    call.warnings.extend(problem);
     let output = match call.options.show && matches!(call.command, Command::Seed | Command::Build) {
         true => show_seeds(call, &ready, &runtime, &results)?,
         false => String::new(),

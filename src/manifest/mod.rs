@@ -23,7 +23,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub use dispatch::Dispatcher;
-pub use hash::md5;
+pub use hash::{md5, sha256};
 pub use json::contract_checksum;
 pub use lookup::{Missing, Resource, version_text};
 pub use node::*;

@@ -15,6 +15,8 @@ use crate::yaml::{Key, Mapping, Node, Yaml};
 #[derive(Debug, Default)]
 struct Level {
     values: Map<String, Value>,
+    /// The same before rendering.
+    written: Map<String, Value>,
     children: HashMap<String, Level>,
     /// The key of this level in the file.
     span: Option<Span>,
@@ -59,16 +61,40 @@ impl ConfigTrees {
     }
 
     fn apply(&self, package: &str, resource: ResourceType, fqn: &[String], values: &mut Map<String, Value>) {
-        let Some(mut level) = self.packages.get(package).and_then(|trees| trees.by_type.get(&tree_of(resource))) else {
-            return;
-        };
-        merge::merge(values, &level.values);
-        for part in fqn {
-            let Some(child) = level.children.get(part) else { break };
-            child.reached.store(true, Ordering::Relaxed);
-            merge::merge(values, &child.values);
-            level = child;
+        for level in self.levels(package, resource, fqn) {
+            level.reached.store(true, Ordering::Relaxed);
+            merge::merge(values, &level.values);
         }
+    }
+
+    /// What is compared with an earlier state: the trees' values and those `said` of the resource itself, none of them
+    /// rendered, hence none of them merged.
+    pub fn unrendered<'m>(
+        &self,
+        package: &str,
+        resource: ResourceType,
+        fqn: &[String],
+        said: impl IntoIterator<Item = &'m Map<String, Value>>,
+    ) -> Map<String, Value> {
+        let mut values = Map::new();
+        self.levels(package, resource, fqn).for_each(|level| merge::replace(&mut values, &level.written));
+        said.into_iter().for_each(|said| merge::replace(&mut values, said));
+        if *package != *self.root {
+            self.levels(&self.root, resource, fqn).for_each(|level| merge::replace(&mut values, &level.written));
+        }
+        values
+    }
+
+    /// The levels of a package's tree that a resource lies below, the outermost first.
+    fn levels<'a>(
+        &'a self,
+        package: &str,
+        resource: ResourceType,
+        fqn: &'a [String],
+    ) -> impl Iterator<Item = &'a Level> {
+        let top = self.packages.get(package).and_then(|trees| trees.by_type.get(&tree_of(resource)));
+        let mut parts = fqn.iter();
+        std::iter::successors(top, move |level| level.children.get(parts.next()?))
     }
 
     /// Warnings for paths of the root project's trees that no resource lies below.
@@ -113,7 +139,9 @@ impl Trees {
         for (resource, name, tree) in of_types {
             if let Some(Node { value: Yaml::Map(map), .. }) = tree {
                 let mut reader = Reader { file: &config.file, resource, diags };
-                by_type.insert(resource, reader.level(map, None, name));
+                let old_name = || config.written.get("tests").filter(|_| resource == ResourceType::Test);
+                let written = config.written.get(name).or_else(old_name).and_then(Node::as_map);
+                by_type.insert(resource, reader.level(map, written, None, name));
             }
         }
         Self { by_type }
@@ -127,22 +155,24 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn level(&mut self, map: &Mapping, key: Option<&Key>, path: &str) -> Level {
+    fn level(&mut self, map: &Mapping, written: Option<&Mapping>, key: Option<&Key>, path: &str) -> Level {
         let mut level = Level {
             span: key.map(|key| Span { file: self.file.clone(), range: key.range.clone() }),
             path: path.to_owned(),
             ..Level::default()
         };
         for (key, node) in map {
+            let before = written.and_then(|written| written.get(&key.name)).unwrap_or(node);
             match (key.name.strip_prefix('+'), &node.value) {
                 (None, Yaml::Map(child)) => {
                     let path = format!("{path}.{}", key.name);
-                    level.children.insert(key.name.clone(), self.level(child, Some(key), &path));
+                    level.children.insert(key.name.clone(), self.level(child, before.as_map(), Some(key), &path));
                 }
                 (plus, _) => {
                     let name = plus.unwrap_or(&key.name).trim();
                     self.check(name, key);
                     level.values.insert(name.to_owned(), node.to_json());
+                    level.written.insert(name.to_owned(), before.to_json());
                 }
             }
         }

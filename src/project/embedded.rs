@@ -51,6 +51,6 @@ fn package(name: &str, diags: &mut Vec<Diagnostic>) -> Option<Package> {
     }
     let project = project?;
     let root = yaml::parse(&project, diags).map_err(|error| diags.push(*error)).ok()?;
-    let (name, config) = settings::read(&project, root, settings::Origin::Embedded, diags)?;
+    let (name, config) = settings::read(&project, root.clone(), root, settings::Origin::Embedded, diags)?;
     Some(Package { name: Arc::from(name), root: PathBuf::new(), embedded: true, config, files })
 }

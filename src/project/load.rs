@@ -189,8 +189,9 @@ impl<'a> Loader<'a> {
             _ => self.invocation.cli_vars.clone(),
         };
         let context = context::configuration(&self.invocation, self.engine, profile, &vars, Secrecy::Forbidden);
+        let before = node.clone();
         render::yaml(self.engine, &file, &mut node, &context, &settings::is_late, diags);
-        settings::read(&file, node, origin, diags)
+        settings::read(&file, node, before, origin, diags)
     }
 
     /// `--profile`, `DBT_PROFILE`, or `profile:` of dbt_project.yml, which may be Jinja.

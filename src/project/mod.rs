@@ -177,6 +177,8 @@ pub struct PackageConfig {
     pub paths: Paths,
     pub quoting: Quoting,
     pub trees: Trees,
+    /// The file's tree as it was before rendering.
+    pub written: yaml::Node,
     /// `vars:`, as written.
     pub vars: Option<WrittenVars>,
     pub on_run_start: Vec<Hook>,

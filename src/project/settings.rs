@@ -82,10 +82,11 @@ fn is_hook(key: &str) -> bool {
     matches!(key, "pre-hook" | "post-hook" | "pre_hook" | "post_hook")
 }
 
-/// Reads a rendered dbt_project.yml; none if it has no usable name.
+/// Reads a rendered dbt_project.yml, which was `written` so; none if it has no usable name.
 pub(super) fn read(
     file: &Arc<SourceFile>,
     root: Node,
+    written: Node,
     origin: Origin,
     diags: &mut Vec<Diagnostic>,
 ) -> Option<(String, PackageConfig)> {
@@ -108,6 +109,7 @@ pub(super) fn read(
         paths: paths(&mut fields),
         quoting,
         trees: trees(&mut fields),
+        written,
         vars: vars(&mut fields, file),
         on_run_start: hooks(&mut fields, "on-run-start"),
         on_run_end: hooks(&mut fields, "on-run-end"),

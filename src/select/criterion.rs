@@ -34,6 +34,21 @@ pub(super) enum Expr {
     Difference(Box<Expr>, Box<Expr>),
 }
 
+impl Expr {
+    /// Whether it compares with an earlier state; `defined` says it of selectors.yml.
+    pub(super) fn looks_back(&self, defined: &dyn Fn() -> bool) -> bool {
+        match self {
+            Self::One(criterion) => match criterion.method {
+                Method::State | Method::Result | Method::SourceStatus => true,
+                Method::Selector => defined(),
+                _ => false,
+            },
+            Self::Union(parts) | Self::Intersection(parts) => parts.iter().any(|part| part.looks_back(defined)),
+            Self::Difference(keep, drop) => keep.looks_back(defined) || drop.looks_back(defined),
+        }
+    }
+}
+
 /// The arguments of `--select` or `--exclude`: blanks (and repeats) unite, commas intersect.
 pub(super) fn parse_arguments(arguments: &[String]) -> std::result::Result<Vec<(String, Expr)>, Vec<Diagnostic>> {
     let mut parsed = Vec::new();

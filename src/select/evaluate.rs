@@ -126,6 +126,9 @@ impl<'a> Evaluator<'a> {
             Method::State => {
                 let comparison = self.comparison.get_or_init(|| Comparison::new(self.manifest, self.earlier?));
                 let comparison = comparison.as_ref().ok_or_else(|| self.lacks(criterion, "manifest.json"))?;
+                if value == "modified.vars" && !comparison.knows_inputs() {
+                    return Err(self.lacks(criterion, "headwater_state.json"));
+                }
                 self.members_that(|member| comparison.matches(value, member))
             }
             Method::Result => {
@@ -163,7 +166,10 @@ impl<'a> Evaluator<'a> {
     fn lacks(&self, criterion: &Criterion, file: &str) -> Vec<Diagnostic> {
         let problem = match self.earlier {
             None => Diagnostic::error(Code::Selection, format!("`{}` needs something to compare with", criterion.text))
-                .help(format!("give `--state DIR`, a folder with the `{file}` of an earlier run")),
+                .help(format!(
+                    "give `--state DIR`, a folder with the `{file}` of an earlier run, or let Headwater keep one itself \
+                     (`--keep-state`)"
+                )),
             Some(_) => Diagnostic::error(
                 Code::Selection,
                 format!("the state has no `{file}`, which `{}` needs", criterion.text),

@@ -136,6 +136,7 @@ pub(super) fn check(method: &Method, value: &str, criterion: &str) -> Result<()>
             "modified.persisted_descriptions",
             "modified.macros",
             "modified.contract",
+            "modified.vars",
         ],
         Method::Result => &[
             "success",

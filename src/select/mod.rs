@@ -124,6 +124,16 @@ pub fn resolve(
     Ok(Selected { ids, warnings })
 }
 
+/// Whether a selection compares with an earlier state.
+pub fn looks_back(selection: &Selection, selectors: Option<&Selectors>) -> bool {
+    // Definitions of selectors.yml refer to each other, so all of them count where any is used.
+    let defined = || selectors.is_some_and(Selectors::look_back);
+    let named = selection.selector.is_some() || selectors.and_then(Selectors::default_name).is_some();
+    let words = [&selection.select, &selection.exclude];
+    let exprs = words.into_iter().filter_map(|words| criterion::parse_arguments(words).ok()).flatten();
+    (named && defined()) || exprs.into_iter().any(|(_, expr)| expr.looks_back(&defined))
+}
+
 /// `--select` without `--exclude`.
 fn given(
     selection: &Selection,

@@ -73,6 +73,11 @@ impl Selectors {
         self.by_name.keys().map(String::as_str)
     }
 
+    /// Whether any definition compares with an earlier state.
+    pub(super) fn look_back(&self) -> bool {
+        self.names().filter_map(|name| self.get(name)).any(|selector| selector.expr.looks_back(&|| false))
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&Selector> {
         self.by_name.get(name)
     }

@@ -96,6 +96,10 @@ impl Credentials {
         })
     }
 
+    pub fn is_in_memory(&self) -> bool {
+        is_memory(&self.path)
+    }
+
     /// The entries that anyone may see. Settings may hold keys of cloud stores and are left out.
     pub fn visible(&self) -> Map<String, Value> {
         let entries = [("path", &self.path), ("database", &self.database), ("schema", &self.schema)];

@@ -133,6 +133,8 @@ impl ExposureEntry {
         let mut values = setup.trees.own(&place.package, ResourceType::Exposure, &fqn);
         merge::merge(&mut values, &self.config);
         setup.trees.root_over(&place.package, ResourceType::Exposure, &fqn, &mut values);
+        let unrendered_config =
+            setup.trees.unrendered(&place.package, ResourceType::Exposure, &fqn, [&self.unrendered_config]);
         let config = Config { resource: ResourceType::Exposure, values };
         Exposure {
             unique_id: format!("exposure.{}.{}", place.package, self.name).into(),
@@ -149,7 +151,7 @@ impl ExposureEntry {
             tags: config.tags().into_iter().map(str::to_owned).collect(),
             meta: config.meta().cloned().unwrap_or_default(),
             config,
-            unrendered_config: self.unrendered_config,
+            unrendered_config,
             refs: self.refs,
             sources: self.sources,
             depends_on_nodes: Vec::new(),

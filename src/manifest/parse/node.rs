@@ -74,7 +74,7 @@ impl Builder<'_> {
         let (kind, package) = (draft.kind, draft.package.clone());
         let outer = setup.trees.own(&package, kind, &draft.fqn);
         let (patch, unrendered_patch) = self.patch_config();
-        let mut values = outer.clone();
+        let mut values = outer;
         merge::merge(&mut values, &patch);
         let mut node = Arc::new(self.node(draft, values));
 
@@ -88,7 +88,7 @@ impl Builder<'_> {
         merge::merge(&mut own.config.values, &seen.config);
         setup.trees.root_over(&package, kind, &own.fqn, &mut own.config.values);
         merge::finish(kind, &mut own.config.values);
-        own.unrendered_config = unrendered(outer, &unrendered_patch, &seen.written);
+        own.unrendered_config = setup.trees.unrendered(&package, kind, &own.fqn, [&unrendered_patch, &seen.written]);
         self.render_hooks(own, &recorder, &context);
         drop(context);
         self.describe(own);
@@ -333,16 +333,6 @@ impl NodePatch {
         };
         self.latest_version.clone().or_else(|| self.versions.iter().map(|version| &version.v).max_by(order).cloned())
     }
-}
-
-fn unrendered(
-    mut outer: Map<String, Value>,
-    patch: &Map<String, Value>,
-    call: &Map<String, Value>,
-) -> Map<String, Value> {
-    merge::replace(&mut outer, patch);
-    merge::replace(&mut outer, call);
-    outer
 }
 
 /// Objects are merged entry by entry, everything else is replaced.

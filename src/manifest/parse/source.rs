@@ -417,14 +417,12 @@ impl Outer {
         if !tags.is_empty() {
             said.insert("tags".into(), tags.into_iter().cloned().collect::<Vec<_>>().into());
         }
-        let mut unrendered = values.clone();
         merge::merge(&mut values, &said);
         // dbt always shows these.
         let shown = json!({"loaded_at_field": null, "loaded_at_query": null, "meta": {}, "tags": []});
-        unrendered.extend(shown.as_object().cloned().unwrap_or_default());
-        for level in [&said, &outer.unrendered_config, &inner.unrendered_config] {
-            merge::replace(&mut unrendered, level);
-        }
+        let shown = shown.as_object().cloned().unwrap_or_default();
+        let said = [&shown, &said, &outer.unrendered_config, &inner.unrendered_config];
+        let unrendered = setup.trees.unrendered(package, ResourceType::Source, fqn, said);
         setup.trees.root_over(package, ResourceType::Source, fqn, &mut values);
         (Config { resource: ResourceType::Source, values }, unrendered)
     }

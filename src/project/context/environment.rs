@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::input::{self, Input};
 use crate::diag::{Code, Diagnostic};
 use crate::jinja::{self, Value, function};
 use crate::project::{Env, secrets};
@@ -22,7 +23,7 @@ const PRIVATE: &str = "DBT_ENV_PRIVATE";
 
 /// `env_var(name, default)`.
 pub(super) fn env_var(env: Env, secrecy: Secrecy) -> Value {
-    function("env_var", move |_, args| {
+    function("env_var", move |state, args| {
         let name = args.string("name")?;
         let default = args.optional("default")?.filter(|default| !default.is_none());
         args.finish()?;
@@ -34,6 +35,7 @@ pub(super) fn env_var(env: Env, secrecy: Secrecy) -> Value {
                 ),
             ));
         }
+        input::note(jinja::context(state).as_ref(), || Input::Env(name.clone()));
         let value = env.get(&name).filter(|_| !name.starts_with(PRIVATE));
         match (value, default) {
             (Some(_), _) if secret => Ok(Value::from(format!("{START}{name}{END}"))),

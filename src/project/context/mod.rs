@@ -4,6 +4,7 @@ mod data;
 mod date;
 mod environment;
 mod exceptions;
+mod input;
 mod logging;
 mod modules;
 mod variable;
@@ -19,6 +20,7 @@ use crate::diag::log::{Log, NullLog};
 use crate::jinja::{Context, Engine, Mode, Namespace, Value, function, pyvalue};
 
 pub(super) use environment::{Secrecy, reveal};
+pub use input::{Input, Inputs};
 
 /// Names and their values, to be shared by many renders.
 pub type Names = HashMap<&'static str, Value>;

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::input::{self, Input};
 use crate::diag::{Code, Diagnostic};
 use crate::jinja::value::{Object, ObjectRepr};
-use crate::jinja::{self, Args, Error, Mode, State, Value, pyvalue};
+use crate::jinja::{self, Args, Context, Error, Mode, State, Value, pyvalue};
 use crate::project::Vars;
 
 /// `var(name, default)` and `var.has_var(name)`.
@@ -34,7 +35,9 @@ impl Object for Var {
         let name = args.string("name")?;
         let default = args.optional("default")?;
         args.finish()?;
-        let package = package(state);
+        let context = jinja::context(state);
+        let package = package(context.as_ref());
+        input::note(context.as_ref(), || Input::Var { package: package.as_str().into(), name: name.clone() });
         if let Some(value) = self.vars.get(&package, &name) {
             return Ok(pyvalue::from_json(value));
         }
@@ -54,13 +57,16 @@ impl Object for Var {
         let mut args = Args::new("has_var", args);
         let name = args.string("name")?;
         args.finish()?;
-        Ok(Value::from(self.vars.get(&package(state), &name).is_some()))
+        let context = jinja::context(state);
+        let package = package(context.as_ref());
+        input::note(context.as_ref(), || Input::Var { package: package.as_str().into(), name: name.clone() });
+        Ok(Value::from(self.vars.get(&package, &name).is_some()))
     }
 }
 
 /// The package whose variables count here; empty for the root project's.
-fn package(state: &State<'_, '_>) -> String {
-    let Some(context) = jinja::context(state) else { return String::new() };
+fn package(context: Option<&Arc<Context>>) -> String {
+    let Some(context) = context else { return String::new() };
     let of_model = context.shadowed("model").and_then(|model| model.get_attr("package_name").ok());
     [of_model, context.shadowed("project_name")]
         .into_iter()

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{Earlier, EarlierExposure, EarlierManifest, EarlierNode, EarlierSource, EarlierUnitTest};
+use super::{Digests, Earlier, EarlierExposure, EarlierManifest, EarlierNode, EarlierSource, EarlierUnitTest};
 use crate::diag::{Code, Diagnostic};
 use crate::manifest::{
     ColumnInfo, Config, Detail, Exposure, Manifest, Node, Resource, ResourceType, Source, UniqueId, UnitTest,
@@ -15,6 +15,10 @@ use crate::manifest::{
 /// Today's project beside an earlier one.
 pub(in crate::select) struct Comparison<'a> {
     earlier: &'a EarlierManifest,
+    digests: Digests<'a>,
+    /// What was rendered with other values of variables; None: not known.
+    other_inputs: Option<&'a HashSet<String>>,
+    inputs_count: bool,
     /// Macros that have changed, or that call one that has.
     touched: HashSet<&'a str>,
     /// Contracts that were broken, by the model.
@@ -39,18 +43,25 @@ const OF_TESTS: &[&str] = &[
 impl<'a> Comparison<'a> {
     /// None: there is no earlier manifest.
     pub(in crate::select) fn new(manifest: &'a Manifest, earlier: &'a Earlier) -> Option<Self> {
-        let touched = touched_macros(manifest, earlier)?;
-        Some(Self { earlier: earlier.manifest.as_ref()?, touched, broken: RefCell::default() })
+        Some(Self {
+            earlier: earlier.manifest.as_ref()?,
+            digests: Digests::new(manifest, &earlier.built_in),
+            other_inputs: earlier.other_inputs.as_ref(),
+            inputs_count: earlier.inputs_count,
+            touched: touched_macros(manifest, earlier)?,
+            broken: RefCell::default(),
+        })
     }
 
     /// Whether `state:value` is true of a member.
-    pub(in crate::select) fn matches(&self, value: &str, thing: &Resource<'_>) -> bool {
+    pub(in crate::select) fn matches(&self, value: &str, thing: &Resource<'a>) -> bool {
         match value {
             "new" => !self.is_old(thing),
             "old" => self.is_old(thing),
             "modified" => self.is_modified(thing),
             "unmodified" => !self.is_modified(thing),
             "modified.macros" => self.uses_touched_macros(thing),
+            "modified.vars" => self.has_other_inputs(thing),
             part => self.differs_in(part, thing),
         }
     }
@@ -72,8 +83,19 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn is_modified(&self, thing: &Resource<'_>) -> bool {
-        !self.has_same_contents(thing) || self.uses_touched_macros(thing)
+    fn is_modified(&self, thing: &Resource<'a>) -> bool {
+        !self.has_same_contents(thing)
+            || self.uses_touched_macros(thing)
+            || (self.inputs_count && self.has_other_inputs(thing))
+    }
+
+    /// Whether it is known which variables things were rendered with.
+    pub(in crate::select) fn knows_inputs(&self) -> bool {
+        self.other_inputs.is_some()
+    }
+
+    fn has_other_inputs(&self, thing: &Resource<'_>) -> bool {
+        self.other_inputs.is_some_and(|ids| ids.contains(&**thing.unique_id()))
     }
 
     /// New sources and exposures count as unchanged, as in dbt: what is new in them shows in what refers to them.
@@ -132,13 +154,23 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn uses_touched_macros(&self, thing: &Resource<'_>) -> bool {
-        let macros = match thing {
-            Resource::Node(node) => &node.depends_on_macros,
-            Resource::UnitTest(test) => &test.depends_on_macros,
+    fn uses_touched_macros(&self, thing: &Resource<'a>) -> bool {
+        let (macros, kept): (&'a [UniqueId], _) = match *thing {
+            Resource::Node(node) => {
+                let old = self.earlier.nodes.get(&*node.unique_id).and_then(|old| old.kept.as_ref());
+                (&node.depends_on_macros, old.map(|kept| &kept.macros))
+            }
+            Resource::UnitTest(test) => {
+                let old = self.earlier.unit_tests.get(&*test.unique_id).and_then(|old| old.macros.as_ref());
+                (&test.depends_on_macros, old)
+            }
             Resource::Source(_) | Resource::Exposure(_) => return false,
         };
-        macros.iter().any(|id| self.touched.contains(&**id))
+        match kept {
+            // Each thing remembers its own: some may have been built before a macro changed, and some after.
+            Some(before) => self.digests.of_macros(macros) != *before,
+            None => macros.iter().any(|id| self.touched.contains(&**id)),
+        }
     }
 
     fn same_contract(&self, node: &Node, old: &EarlierNode) -> bool {
@@ -226,7 +258,10 @@ fn same_body(node: &Node, old: &EarlierNode) -> bool {
         ResourceType::Seed => {
             node.checksum.name == old.checksum.name && node.checksum.checksum == old.checksum.checksum
         }
-        _ => *node.raw_code == *old.raw_code,
+        _ => match old.kept.as_ref().and_then(|kept| kept.body.as_ref()) {
+            Some(digest) => Digests::of(&node.raw_code) == *digest,
+            None => *node.raw_code == *old.raw_code,
+        },
     }
 }
 
@@ -236,11 +271,13 @@ fn same_config(node: &Node, old: &EarlierNode) -> bool {
     same_keys(&node.unrendered_config, &old.unrendered_config, is_compared)
 }
 
-/// As written: the same project has other schemas in another target.
+/// As written: the same project has other schemas in another target. What Headwater has kept is of the same target, and
+/// there nothing has been built yet under a new name.
 fn same_relation(node: &Node, old: &EarlierNode) -> bool {
-    ["database", "schema", "alias"]
+    let as_written = ["database", "schema", "alias"]
         .iter()
-        .all(|key| node.unrendered_config.get(*key) == old.unrendered_config.get(*key))
+        .all(|key| node.unrendered_config.get(*key) == old.unrendered_config.get(*key));
+    as_written && old.kept.as_ref().is_none_or(|kept| kept.relation == node.relation_name)
 }
 
 fn same_persisted_descriptions(node: &Node, old: &EarlierNode) -> bool {
@@ -255,7 +292,7 @@ fn same_persisted_descriptions(node: &Node, old: &EarlierNode) -> bool {
     (!persists("relation") || node.description == old.description) && (!persists("columns") || columns_are_same())
 }
 
-fn persists_docs(config: &Config, what: &str) -> bool {
+pub(super) fn persists_docs(config: &Config, what: &str) -> bool {
     config.get("persist_docs").and_then(|docs| docs.get(what)).and_then(Value::as_bool).unwrap_or(false)
 }
 

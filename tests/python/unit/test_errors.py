@@ -55,7 +55,7 @@ def test_selectors_that_cannot_be_followed(duck: Warehouse):
     with pytest.raises(hw.SelectionError):
         project.build(selector="nightly")
     with pytest.raises(hw.SelectionError, match="--state DIR"):
-        project.build(select="state:modified")
+        project.build(select="state:modified", keep_state=False)
     with pytest.raises(hw.HeadwaterError) as raised:
         project.build(select="metric:revenue")
     assert raised.value.code == "not-supported"
