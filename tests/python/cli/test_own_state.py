@@ -183,6 +183,7 @@ def test_sources_are_fresher_until_everything_has_read_them(shop: Path):
 def test_the_state_can_be_switched_off_copied_and_lost(shop: Path, capfd: pytest.CaptureFixture[str]):
     """`--no-keep-state`; a copy for `--state`; a broken file; a folder that cannot be written."""
     ran(shop, "run", "--no-keep-state")
+    ran(shop, "run", "--empty")
     assert not (shop / ".headwater").exists()
     refused = invoke(shop, "ls", "--select", "state:modified", "--no-keep-state")
     assert (refused.success, refused.exit_code) == (False, 2)
