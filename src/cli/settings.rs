@@ -1,6 +1,7 @@
 //! From what was said to the engine's [`Options`] and to how things are told.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -9,10 +10,11 @@ use super::parse::{Given, usage};
 use super::table::{self, *};
 use super::values::{Files, Values, deprecated_variables};
 use crate::diag::log::Level;
-use crate::diag::{Code, Deprecation, Diagnostic, Severity, SourceFile, Span};
+use crate::diag::{Code, Deprecation, Diagnostic, Severity, SourceFile, Span, suggest};
 use crate::engine::{Command, Options, Output, WarnError};
 use crate::manifest::ResourceType;
 use crate::project::Env;
+use crate::project::behavior::BEHAVIORS;
 use crate::project::deps::{Addition, Origin};
 use crate::select::Indirect;
 use crate::yaml;
@@ -52,7 +54,8 @@ pub(super) struct Settings {
 #[derive(Debug, Default)]
 pub(super) struct ProjectFile {
     root: Option<PathBuf>,
-    flags: Map<String, Value>,
+    file: Option<Arc<SourceFile>>,
+    flags: Option<yaml::Node>,
     log_path: Option<String>,
 }
 
@@ -63,11 +66,62 @@ impl ProjectFile {
             return Self::default();
         };
         let text = std::fs::read_to_string(root.join("dbt_project.yml")).unwrap_or_default();
-        let tree = yaml::parse(&SourceFile::new("dbt_project.yml", text), &mut Vec::new()).ok();
-        let tree = tree.map(|node| node.to_json()).unwrap_or_default();
-        let flags = tree.get("flags").and_then(Value::as_object).cloned().unwrap_or_default();
-        let log_path = tree.get("log-path").and_then(Value::as_str).map(str::to_owned);
-        Self { root: Some(root.to_owned()), flags, log_path }
+        let file = SourceFile::new("dbt_project.yml", text);
+        let tree = yaml::parse(&file, &mut Vec::new()).ok();
+        let flags = tree.as_ref().and_then(|tree| tree.get("flags")).filter(|flags| flags.as_map().is_some()).cloned();
+        let log_path = tree.as_ref().and_then(|tree| tree.get("log-path")?.as_str().map(str::to_owned));
+        Self { root: Some(root.to_owned()), file: Some(file), flags, log_path }
+    }
+
+    /// `flags:`; without it, `config:` of profiles.yml, where it used to stand.
+    fn flags(&self, profiles: &Path) -> std::result::Result<Map<String, Value>, Box<Diagnostic>> {
+        let own = self.flags.as_ref().filter(|flags| flags.as_map().is_some_and(|map| !map.is_empty()));
+        let text = std::fs::read_to_string(profiles.join("profiles.yml")).unwrap_or_default();
+        // Its problems are told when it is really loaded; here they would show what is secret.
+        let tree = yaml::parse(&SourceFile::new("profiles.yml", text), &mut Vec::new()).ok();
+        let old = match tree.as_ref().and_then(|tree| tree.get("config")).map(yaml::Node::to_json) {
+            Some(Value::Object(old)) if !old.is_empty() => Some(old),
+            _ => None,
+        };
+        match (own.map(yaml::Node::to_json), old) {
+            (Some(_), Some(_)) => {
+                let text = "there is `flags` in dbt_project.yml, and its older form `config` in profiles.yml";
+                Err(usage(text).help("move all of them under `flags:` in dbt_project.yml").boxed())
+            }
+            (Some(Value::Object(own)), None) => Ok(own),
+            (_, old) => Ok(old.unwrap_or_default()),
+        }
+    }
+
+    /// Warnings of flags that are near misses, and of behaviours that cannot be had.
+    fn warnings(&self) -> Vec<Diagnostic> {
+        let (Some(file), Some(flags)) = (&self.file, self.flags.as_ref().and_then(yaml::Node::as_map)) else {
+            return Vec::new();
+        };
+        let options: Vec<String> = FLAGS.iter().map(|flag| flag.long.replace('-', "_")).collect();
+        let names = || options.iter().map(String::as_str).chain(BEHAVIORS.iter().map(|behavior| behavior.name));
+        let mut warnings = Vec::new();
+        for (key, node) in flags {
+            let span = Span { file: file.clone(), range: key.range.clone() };
+            if !names().any(|name| name == key.name) {
+                // Adapters of dbt add flags of their own, so that one that is like no other may be right.
+                if let Some(near) = suggest::nearest(&key.name, names()) {
+                    let text = format!("`{}` is not a known flag", key.name);
+                    warnings
+                        .push(Diagnostic::warning(Code::UnknownKey, text).at(span, format!("did you mean `{near}`?")));
+                }
+                continue;
+            }
+            let behavior = BEHAVIORS.iter().find(|behavior| behavior.name == key.name);
+            let Some((behavior, why)) = behavior.and_then(|behavior| Some((behavior, behavior.only_default?))) else {
+                continue;
+            };
+            if node.to_json() == Value::Bool(!behavior.default) {
+                let text = format!("`{}: {}` has no effect: {why}", key.name, !behavior.default);
+                warnings.push(Diagnostic::warning(Code::NotSupported, text).at(span, ""));
+            }
+        }
+        warnings
     }
 }
 
@@ -88,7 +142,13 @@ pub(super) fn settings(
     let early = Values::new(given, env, Files { project: &no_flags, user: &user });
     let project_dir = early.path(&PROJECT_DIR).map(|dir| cwd.join(dir));
     let file = ProjectFile::find(project_dir.as_deref().unwrap_or(cwd));
-    let values = Values::new(given, env, Files { project: &file.flags, user: &user });
+    warnings.extend(file.warnings());
+    let profiles_dir = early.path(&PROFILES_DIR).map(|dir| cwd.join(dir));
+    let places = [Some(cwd), file.root.as_deref()].into_iter().flatten();
+    let near = || places.map(Path::to_owned).find(|dir| dir.join("profiles.yml").is_file());
+    let profiles_dir = profiles_dir.or_else(near).or_else(|| env.dbt_home()).unwrap_or_default();
+    let flags = file.flags(&profiles_dir).map_err(|problem| vec![*problem])?;
+    let values = Values::new(given, env, Files { project: &flags, user: &user });
     check_conflicts(&values, command);
     warnings.extend(deprecated_flags(&values));
     let console = console(&values, command, env, is_terminal);
@@ -487,6 +547,26 @@ mod tests {
             wrong(&["run", "--warn-error-options", "[a]"]),
             ["`--warn-error-options` needs a YAML mapping, not a list"]
         );
+    }
+
+    #[test]
+    fn flags_of_the_project_are_checked() {
+        let project = "flags:\n  fail_fst: true\n  my_adapters_flag: true\n  use_catalogs_v2: true\n  validate_macro_args: false\n";
+        let told: Vec<_> = ok(&["run"], &[], project).options.warnings.into_iter().map(|one| one.message).collect();
+        assert_eq!(
+            told,
+            ["`fail_fst` is not a known flag", "`use_catalogs_v2: true` has no effect: catalogs.yml is not read"]
+        );
+    }
+
+    #[test]
+    fn flags_may_stand_in_profiles_yml() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("profiles.yml"), "config: {fail_fast: true}\n").unwrap();
+        let env = [("DBT_PROFILES_DIR", dir.path().to_str().unwrap())];
+        assert!(ok(&["run"], &env, "").options.fail_fast);
+        let both = made(&["run"], &env, "flags: {quiet: true}").unwrap_err();
+        assert!(both[0].message.contains("its older form `config` in profiles.yml"));
     }
 
     #[test]

@@ -165,3 +165,42 @@ fn clean_removes_only_what_commands_have_written() {
     }
     assert!(shop.has("models/orders.sql"));
 }
+
+#[test]
+fn each_kind_of_deprecation_is_told_once_and_counted() {
+    let shop = Shop::new();
+    for name in ["b", "c"] {
+        shop.file(&format!("models/{name}.sql"), "select 1");
+        shop.file(&format!("models/{name}.yml"), &format!("models: [{{name: {name}, meta: {{a: 1}}}}]\n"));
+    }
+    let told = shop.ran(&["ls"]).stderr;
+    assert_eq!(told.matches("`meta` belongs under `config` now").count(), 1, "{told}");
+    assert!(told.contains("`PropertyMovedToConfigDeprecation` 2 times"), "{told}");
+    assert!(told.contains("help: `--show-all-deprecations` shows every place"), "{told}");
+    let all = shop.ran(&["ls", "--show-all-deprecations"]).stderr;
+    assert_eq!(all.matches("`meta` belongs under `config` now").count(), 2, "{all}");
+    let quiet = shop.ran(&["ls", "--warn-error-options", "{silence: [Deprecations, DeprecationsSummary]}"]);
+    assert_eq!(quiet.stderr, "");
+    let strict = shop.ran(&["ls", "--warn-error-options", "{error: [PropertyMovedToConfigDeprecation]}"]);
+    assert_eq!(strict.outcome.exit_code, 2);
+    assert!(strict.stderr.contains("error[deprecated]: `meta` belongs under `config` now"), "{}", strict.stderr);
+}
+
+#[test]
+fn clean_knows_the_old_folder_of_packages() {
+    let shop = Shop::new();
+    shop.file("dbt_project.yml", "name: shop\nprofile: shop\nclean-targets: [dbt_modules]\n");
+    let told = shop.ran(&["clean"]).stderr;
+    assert!(told.contains("help: name `dbt_packages` instead, where packages are now"), "{told}");
+}
+
+#[test]
+fn dotenv_fills_in_what_the_shell_does_not_say() {
+    let shop = Shop::new();
+    shop.file(".env", "DBT_TARGET=nowhere\nDBT_ENV_SECRET_X=hush-hush\n");
+    let told = shop.ran(&["ls"]).stderr;
+    assert!(told.contains("nowhere"), "{told}");
+    shop.file("models/orders.sql", "{{ exceptions.raise_compiler_error(env_var('DBT_ENV_SECRET_X')) }}");
+    shop.file(".env", "DBT_ENV_SECRET_X=hush-hush\n");
+    assert!(!shop.ran(&["parse"]).stderr.contains("hush-hush"));
+}

@@ -21,7 +21,7 @@ enum Locality {
 }
 
 /// dbt's order: the most specific adapter first, then the nearest package. Installed packages cannot replace a built-in
-/// materialization behind the user's back: the root project has to wrap it.
+/// materialization behind the user's back: the root project has to wrap it, or a behaviour flag lets them.
 pub(super) fn find(runtime: &Runtime, materialized: &str) -> Option<Found> {
     let adapter = runtime.adapter();
     let kinds: Vec<&str> =
@@ -50,7 +50,8 @@ pub(super) fn find(runtime: &Runtime, materialized: &str) -> Option<Found> {
         }
     }
     let (_, locality, found) = best?;
-    if built_in && locality == Locality::Installed {
+    let replaceable = !runtime.project.behaves("require_explicit_package_overrides_for_builtin_materializations");
+    if built_in && locality == Locality::Installed && !replaceable {
         return find_without_installed(runtime, materialized, &kinds);
     }
     let value = runtime.library.value(&found.package, &found.name)?;

@@ -31,6 +31,8 @@ pub(super) struct Call<'a> {
     pub warnings: Vec<Diagnostic>,
     /// How often each was found, told or not.
     pub deprecations: BTreeMap<Deprecation, usize>,
+    /// Behaviour flag `require_event_names_in_deprecations`.
+    pub event_names: bool,
     /// `retry`: exactly these, instead of what the options select.
     pub only: Option<HashSet<String>>,
     /// `retry`: what the run before came to.
@@ -63,6 +65,7 @@ impl<'a> Call<'a> {
             jinja: Arc::new(jinja),
             warnings: Vec::new(),
             deprecations: BTreeMap::new(),
+            event_names: false,
             only: None,
             before: BatchSettings::default(),
         }
@@ -99,11 +102,17 @@ impl<'a> Call<'a> {
     pub(super) fn judged(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) -> Vec<Diagnostic> {
         let mut told: Vec<Diagnostic> =
             diagnostics.into_iter().filter_map(|diagnostic| self.options.warn_error.apply(diagnostic)).collect();
+        for diagnostic in told.iter_mut().filter(|_| self.event_names) {
+            diagnostic
+                .notes
+                .extend(diagnostic.deprecation.map(|kind| format!("dbt's name of this is `{}`", kind.event())));
+        }
         told.retain(|diagnostic| {
             let Some(kind) = diagnostic.deprecation.filter(|_| !diagnostic.is_error()) else { return true };
             let seen = self.deprecations.entry(kind).or_default();
             *seen += 1;
-            *seen == 1 || self.options.show_all_deprecations
+            // What has a code of its own is a mistake as well, wherever it stands.
+            *seen == 1 || self.options.show_all_deprecations || diagnostic.code != Code::Deprecated
         });
         told
     }
@@ -131,6 +140,7 @@ impl<'a> Call<'a> {
     /// Reads the project and makes the adapter of its target. Opens no connection.
     pub(super) fn load(&mut self) -> Stage<(Arc<Project>, Arc<dyn Adapter>)> {
         let project = project::load(&self.request(), &self.jinja)?;
+        self.event_names = project.behaves("require_event_names_in_deprecations");
         self.warn(project.warnings.iter().cloned())?;
         let profile = &project.profile;
         let adapter = adapter::open(&profile.kind, &profile.credentials, &project.root, &self.host.drivers).map_err(

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::call::{Call, Stage};
 use super::{CommandResult, Done};
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Deprecation, Diagnostic};
 use crate::project::{ProjectOnly, load_project_only};
 
 pub(super) fn clean(call: &mut Call<'_>) -> Stage<Done> {
     let project = load_project_only(&call.request(), &call.jinja)?;
     call.warn(project.warnings.iter().cloned())?;
+    call.warn(old_folder(&project))?;
     let refused: Vec<Diagnostic> = project
         .clean_targets
         .iter()
@@ -39,6 +40,16 @@ pub(super) fn clean(call: &mut Call<'_>) -> Stage<Done> {
         output.push_str("Nothing to remove\n");
     }
     Ok(Done { result: CommandResult::Nothing, output })
+}
+
+/// `dbt_modules` was the folder of packages.
+fn old_folder(project: &ProjectOnly) -> Option<Diagnostic> {
+    let names = |folder: &Path| project.clean_targets.iter().any(|target| target == folder);
+    let is_old = names(&project.root.join("dbt_modules")) && !names(&project.packages_install_path);
+    let text = "`clean-targets` names `dbt_modules`, which was the folder of packages";
+    let folder = shown(&project.packages_install_path, &project.root);
+    let help = format!("name `{folder}` instead, where packages are now");
+    is_old.then(|| Diagnostic::deprecated(Deprecation::PackageInstallPath, text).help(help))
 }
 
 /// Why a folder may not be removed.

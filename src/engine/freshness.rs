@@ -5,12 +5,19 @@ use std::sync::Arc;
 use super::call::{Call, Stage};
 use super::{CommandResult, Done};
 use crate::artifacts;
+use crate::diag::{Deprecation, Diagnostic};
 use crate::execute;
-use crate::manifest::{Manifest, UniqueId};
+use crate::manifest::{Manifest, ResourceType, UniqueId};
 use crate::plan::{self, Verb};
 
 pub(super) fn freshness(call: &mut Call<'_>) -> Stage<Done> {
     let ready = call.ready()?;
+    let has_hooks = ready.manifest.nodes.values().any(|node| node.resource_type == ResourceType::Operation);
+    if has_hooks && !ready.project.behaves("source_freshness_run_project_hooks") {
+        let text = "the project's hooks do not run around `source freshness`, as a behaviour flag is off";
+        let warning = Diagnostic::deprecated(Deprecation::SourceFreshnessProjectHooks, text);
+        call.warn([warning.help("set `source_freshness_run_project_hooks: true` under `flags:` in dbt_project.yml")])?;
+    }
     let mut selected = call.select(&ready, Verb::Freshness.resource_types())?;
     selected.ids.retain(|id| has_limits(&ready.manifest, id));
     let plan = plan::plan(Verb::Freshness, &selected, &ready.manifest, &ready.dag);

@@ -47,5 +47,5 @@ pub use macros::{MacroDef, compile_macros};
 pub use minijinja::value;
 pub use minijinja::{Error, ErrorKind, State, Value};
 pub use modules::Modules;
-pub use scan::{Block, BlockKind, blocks};
+pub use scan::{Block, BlockKind, blocks, stray_tags};
 pub use template::Template;

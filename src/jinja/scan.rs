@@ -72,6 +72,15 @@ pub fn blocks(file: &Arc<SourceFile>) -> diag::Result<Vec<Block>> {
     Ok(scan(file, 0..file.text.len())?.blocks)
 }
 
+/// Tags outside of all blocks, such as a `{% set %}` between two macros: in a file of macros nothing runs them.
+///
+/// # Errors
+/// A block is not closed, or a tag closes nothing.
+pub fn stray_tags(file: &Arc<SourceFile>) -> diag::Result<Vec<Span>> {
+    let strays = scan(file, 0..file.text.len())?.strays;
+    Ok(strays.into_iter().map(|keyword| Span::new(file, keyword)).collect())
+}
+
 /// What a scan found. All offsets of `blocks` are those of the file, those of `discarded` of the scanned part.
 pub(super) struct Scan {
     /// The edited text; none where nothing had to be edited.
@@ -79,6 +88,8 @@ pub(super) struct Scan {
     pub blocks: Vec<Block>,
     /// Offsets of tags whose value is dropped: `{% do x %}` has become `{{ x }}`.
     pub discarded: Vec<u32>,
+    /// The words of tags outside of all blocks.
+    strays: Vec<Range<usize>>,
 }
 
 pub(super) fn scan(file: &Arc<SourceFile>, range: Range<usize>) -> diag::Result<Scan> {
@@ -90,11 +101,12 @@ pub(super) fn scan(file: &Arc<SourceFile>, range: Range<usize>) -> diag::Result<
         blocks: Vec::new(),
         open: Vec::new(),
         discarded: Vec::new(),
+        strays: Vec::new(),
     };
     scanner.run()?;
-    let Scanner { edits, blocks, discarded, .. } = scanner;
+    let Scanner { edits, blocks, discarded, strays, .. } = scanner;
     let text = edits.copy.map(|copy| String::from_utf8_lossy(&copy).into_owned());
-    Ok(Scan { text, blocks, discarded })
+    Ok(Scan { text, blocks, discarded, strays })
 }
 
 /// A text and its edited copy, which is made at the first edit.
@@ -139,6 +151,7 @@ struct Scanner<'a> {
     blocks: Vec<Block>,
     open: Vec<Block>,
     discarded: Vec<u32>,
+    strays: Vec<Range<usize>>,
 }
 
 impl<'a> Scanner<'a> {
@@ -174,6 +187,9 @@ impl<'a> Scanner<'a> {
     fn tag(&mut self, range: Range<usize>) -> diag::Result<usize> {
         let text = self.edits.text;
         let tag = read_tag(text, range);
+        if self.open.is_empty() && BlockKind::of_tag(tag.word.strip_prefix("end").unwrap_or(tag.word)).is_none() {
+            self.strays.push(self.base + tag.keyword.start..self.base + tag.keyword.end);
+        }
         match tag.word {
             "raw" => return Ok(skip_to(text, tag.range.end, "endraw").map_or(text.len(), |end| end.end)),
             "do" => self.edit_do(&tag),

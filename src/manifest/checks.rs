@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::parse::{find_word, first_line};
 use super::{Access, Detail, Manifest, Node, ResourceType, UniqueId};
-use crate::diag::{Code, Diagnostic, Span, suggest};
+use crate::diag::{Code, Deprecation, Diagnostic, Span, suggest};
 
 /// Values that a config key may have.
 const CHOICES: &[(&str, &[&str])] = &[
@@ -215,8 +215,8 @@ pub(super) fn place(node: &Node, key: &str) -> Span {
     find_word(&node.body, key).unwrap_or_else(|| first_line(&node.body))
 }
 
-/// Two files of one package that give the same name.
-pub fn duplicates(nodes: &[Node], diags: &mut Vec<Diagnostic>) {
+/// Two files of one package that give the same name. A model and a seed may share one, as long as no flag forbids it.
+pub fn duplicates(nodes: &[Node], unique_names: bool, diags: &mut Vec<Diagnostic>) {
     let mut first: HashMap<(&str, &str, bool), &Node> = HashMap::new();
     for node in nodes.iter().filter(|node| node.config.enabled()) {
         let refable = node.resource_type.is_refable();
@@ -225,19 +225,24 @@ pub fn duplicates(nodes: &[Node], diags: &mut Vec<Diagnostic>) {
             None => {
                 first.insert((&*node.package, name, refable), node);
             }
-            Some(other) => diags.push(same_name(other, node)),
+            Some(other) => diags.push(same_name(other, node, unique_names)),
         }
     }
 }
 
-fn same_name(first: &Node, second: &Node) -> Diagnostic {
+fn same_name(first: &Node, second: &Node, unique_names: bool) -> Diagnostic {
     let (a, b) = (first.resource_type.as_str(), second.resource_type.as_str());
     let what = if a == b { format!("two {a}s") } else { format!("a {a} and a {b}") };
     let message = format!("package `{}` has {what} called `{}`", second.package, second.name);
-    Diagnostic::error(Code::DuplicateName, message)
+    let diagnostic = match a == b || unique_names {
+        true => Diagnostic::error(Code::DuplicateName, message).help("rename one of them, or disable it"),
+        false => Diagnostic::deprecated(Deprecation::DuplicateNameDistinctNodeTypes, message)
+            .note("a `ref` of this name may mean either of them")
+            .help("rename one of them"),
+    };
+    diagnostic
         .at(first_line(&second.body), "the second")
         .place(first_line(&first.body), "the first")
-        .help("rename one of them, or disable it")
         .node(&*second.unique_id)
 }
 

@@ -176,9 +176,22 @@ fn pick_version<'a>(candidates: &[&'a Arc<Node>], version: Option<&Value>) -> Re
             let wanted = version_text(version);
             candidates.iter().find(|node| node.version().map(version_text).as_deref() == Some(&wanted))
         }
-        None => candidates.iter().find(|node| node.version().is_none() || node.is_latest_version()),
+        None => {
+            let fits = candidates.iter().filter(|node| node.version().is_none() || node.is_latest_version());
+            // Of equals, the first.
+            fits.rev().max_by_key(|node| precedence(node.resource_type))
+        }
     };
     found.copied().ok_or_else(|| Missing::Version(candidates.iter().filter_map(|node| node.version()).collect()))
+}
+
+/// Which one a name means where a model, a snapshot and a seed share it: dbt takes the one that it has parsed last.
+fn precedence(kind: ResourceType) -> u8 {
+    match kind {
+        ResourceType::Seed => 2,
+        ResourceType::Snapshot => 1,
+        _ => 0,
+    }
 }
 
 /// `1`, `1.5` and `beta` as dbt compares and prints versions: as text.

@@ -9,6 +9,7 @@ mod dispatch;
 pub mod event_time;
 mod hash;
 pub mod json;
+mod known;
 mod lookup;
 mod merge;
 mod microbatch;

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value};
 
+use super::known::{self, KnownConfigs};
 use super::{ResourceType, merge};
-use crate::diag::{Code, Diagnostic, SourceFile, Span};
-use crate::project::{PackageConfig, Project};
+use crate::diag::{Code, Deprecation, Diagnostic, SourceFile, Span};
+use crate::project::{Package, PackageConfig, Project};
 use crate::yaml::{Key, Mapping, Node, Yaml};
 
 /// One level of a tree: what it sets, and the levels below it.
@@ -21,6 +22,8 @@ struct Level {
     /// The key of this level in the file.
     span: Option<Span>,
     path: String,
+    /// The config that this level may be meant to be.
+    config: Option<String>,
     /// Some resource lies below it.
     reached: AtomicBool,
 }
@@ -40,9 +43,9 @@ pub struct ConfigTrees {
 
 impl ConfigTrees {
     /// Reads the trees; misspelled keys are reported.
-    pub fn new(project: &Project, diags: &mut Vec<Diagnostic>) -> Self {
-        let packages =
-            project.packages.iter().map(|package| (package.name.clone(), Trees::new(&package.config, diags))).collect();
+    pub fn new(project: &Project, known: &KnownConfigs, diags: &mut Vec<Diagnostic>) -> Self {
+        let trees = |package: &Package| (package.name.clone(), Trees::new(&package.config, known, diags));
+        let packages = project.packages.iter().map(trees).collect();
         Self { root: project.name.clone(), packages }
     }
 
@@ -124,7 +127,7 @@ fn tree_of(resource: ResourceType) -> ResourceType {
 }
 
 impl Trees {
-    fn new(config: &PackageConfig, diags: &mut Vec<Diagnostic>) -> Self {
+    fn new(config: &PackageConfig, known: &KnownConfigs, diags: &mut Vec<Diagnostic>) -> Self {
         let trees = &config.trees;
         let of_types = [
             (ResourceType::Model, "models", &trees.models),
@@ -138,7 +141,7 @@ impl Trees {
         let mut by_type = HashMap::new();
         for (resource, name, tree) in of_types {
             if let Some(Node { value: Yaml::Map(map), .. }) = tree {
-                let mut reader = Reader { file: &config.file, resource, diags };
+                let mut reader = Reader { file: &config.file, resource, known, diags };
                 let old_name = || config.written.get("tests").filter(|_| resource == ResourceType::Test);
                 let written = config.written.get(name).or_else(old_name).and_then(Node::as_map);
                 by_type.insert(resource, reader.level(map, written, None, name));
@@ -151,6 +154,7 @@ impl Trees {
 struct Reader<'a> {
     file: &'a Arc<SourceFile>,
     resource: ResourceType,
+    known: &'a KnownConfigs,
     diags: &'a mut Vec<Diagnostic>,
 }
 
@@ -166,11 +170,19 @@ impl Reader<'_> {
             match (key.name.strip_prefix('+'), &node.value) {
                 (None, Yaml::Map(child)) => {
                     let path = format!("{path}.{}", key.name);
-                    level.children.insert(key.name.clone(), self.level(child, before.as_map(), Some(key), &path));
+                    let told = self.diags.len();
+                    let mut child = self.level(child, before.as_map(), Some(key), &path);
+                    if MAPPINGS.contains(&key.name.as_str()) {
+                        child.config = Some(key.name.clone());
+                        // Its keys are no configs; that it is no folder is told when nothing lies below it.
+                        let inside = self.diags.split_off(told);
+                        self.diags.extend(inside.into_iter().filter(Diagnostic::is_error));
+                    }
+                    level.children.insert(key.name.clone(), child);
                 }
                 (plus, _) => {
                     let name = plus.unwrap_or(&key.name).trim();
-                    self.check(name, key);
+                    self.check(name, plus.is_some(), key);
                     level.values.insert(name.to_owned(), node.to_json());
                     level.written.insert(name.to_owned(), before.to_json());
                 }
@@ -179,13 +191,33 @@ impl Reader<'_> {
         level
     }
 
-    fn check(&mut self, name: &str, key: &Key) {
+    fn check(&mut self, name: &str, has_plus: bool, key: &Key) {
+        let span = Span { file: self.file.clone(), range: key.range.clone() };
         if let Some(near) = merge::misspelled(self.resource, name) {
-            let span = Span { file: self.file.clone(), range: key.range.clone() };
             self.diags.push(unknown_config(self.resource, name, near, span));
+        } else if !self.known.knows(self.resource, name) {
+            self.diags.push(known::custom_key(name, span));
+        } else if !has_plus {
+            let message = format!("the config `{name}` in dbt_project.yml lacks its `+`");
+            let warning = Diagnostic::deprecated(Deprecation::MissingPlusPrefix, message);
+            self.diags.push(warning.at(span, format!("write `+{name}`")).note("without it, a folder may be meant"));
         }
     }
 }
+
+/// Configs that are mappings: without a `+` they are taken for folders.
+const MAPPINGS: &[&str] = &[
+    "column_types",
+    "contract",
+    "docs",
+    "freshness",
+    "grants",
+    "latest_version_pointer",
+    "meta",
+    "persist_docs",
+    "quoting",
+    "snapshot_meta_column_names",
+];
 
 /// `materialised` is not a known config of a model; did you mean `materialized`?
 pub fn unknown_config(resource: ResourceType, name: &str, near: &str, span: Span) -> Diagnostic {
@@ -204,8 +236,13 @@ impl Level {
                 child.unused(found);
             } else if let Some(span) = &child.span {
                 let message = format!("the configuration path `{}` applies to no resource", child.path);
-                let diagnostic = Diagnostic::warning(Code::UnusedConfig, message)
-                    .at(span.clone(), "no resource of this project lies below it");
+                let diagnostic = Diagnostic::warning(Code::UnusedConfig, message);
+                let diagnostic = match &child.config {
+                    Some(config) => diagnostic
+                        .at(span.clone(), format!("the config is written `+{config}`"))
+                        .deprecation(Deprecation::MissingPlusPrefix),
+                    None => diagnostic.at(span.clone(), "no resource of this project lies below it"),
+                };
                 found.push((span.clone(), diagnostic));
             }
         }

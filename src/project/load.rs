@@ -12,9 +12,9 @@ use super::settings::{self, Origin};
 use super::vars::Declaration;
 use super::{
     Document, Env, Invocation, Package, PackageConfig, Profile, Project, ProjectOnly, Request, Secrets, Vars,
-    WrittenVars, embedded, files, location, packages, profile, render,
+    WrittenVars, behavior, embedded, files, location, packages, profile, render,
 };
-use crate::diag::{self, Code, Diagnostic, SourceFile, Span};
+use crate::diag::{self, Code, Deprecation, Diagnostic, SourceFile, Span};
 use crate::jinja::Engine;
 use crate::yaml::{self, Fields, Node};
 
@@ -155,7 +155,7 @@ impl<'a> Loader<'a> {
         }
         let mut fields = Fields::new(node, &file, "`vars.yml`", diags)?;
         let vars = settings::vars(&mut fields, &file);
-        fields.finish(Code::UnknownKey);
+        fields.finish(Deprecation::CustomKeyInObject);
         let vars = vars.filter(|vars| vars.node.as_map().is_some_and(|map| !map.is_empty()))?;
         // Nobody else has it yet.
         if let (Some(invocation), Some(map)) = (Arc::get_mut(&mut self.invocation), vars.node.as_map()) {
@@ -375,6 +375,7 @@ fn flags(project: &Map<String, Value>, request: &Request, profile: &Profile) -> 
         Value::Object(flags) => flags,
         _ => Map::new(),
     };
+    flags.extend(behavior::defaults());
     flags.insert("PROFILE".to_owned(), profile.name.as_str().into());
     flags.insert("TARGET".to_owned(), profile.target_name.as_str().into());
     flags.extend(project.iter().map(|(name, value)| (name.to_uppercase(), value.clone())));

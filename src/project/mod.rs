@@ -3,6 +3,7 @@
 //! [`load`] reads everything once; the [`Project`] it gives is immutable. [`context`] makes the Jinja names that need no
 //! manifest: `var`, `env_var`, `target`, `log` and the like.
 
+pub mod behavior;
 pub mod context;
 pub mod deps;
 mod dotenv;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::context::{self, Secrecy};
 use super::deps::shown_url;
 use super::{Env, Invocation, Secrets, files, location, render};
-use crate::diag::{Code, Diagnostic, SourceFile, Span};
+use crate::diag::{Code, Deprecation, Diagnostic, SourceFile, Span};
 use crate::jinja::Engine;
 use crate::yaml::{self, Fields, Node, Yaml};
 
@@ -158,7 +158,7 @@ fn entries(
                 .help("install the other project as a package"),
         );
     }
-    fields.finish(Code::UnknownKey);
+    fields.finish(Deprecation::CustomKeyInObject);
     let mut found = Vec::new();
     for item in items {
         let written = item.as_map().map(|map| map.to_json()).unwrap_or_default();
@@ -223,7 +223,7 @@ fn entry(
         let error = Diagnostic::error(Code::MissingKey, "an entry of `packages` does not say where it comes from");
         fields.report(error.at(span.clone(), "add `local:`, `package:`, `git:` or `tarball:`"));
     }
-    fields.finish(Code::UnknownKey);
+    fields.finish(Deprecation::CustomKeyInObject);
     Some(Requested { source: source?, span, rendered, written })
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::context::{self, Secrecy};
 use super::{Invocation, Profile, Request, embedded, files, location, render};
-use crate::diag::{self, Code, Diagnostic, SourceFile, Span, suggest};
+use crate::diag::{self, Code, Deprecation, Diagnostic, SourceFile, Span, suggest};
 use crate::jinja::Engine;
 use crate::yaml::{self, Key, Mapping, Node, Yaml};
 
@@ -55,7 +55,7 @@ impl Reader<'_> {
         };
         if let Some((key, _)) = profiles.entry("config") {
             diags.push(
-                Diagnostic::warning(Code::UnknownKey, "`config:` in profiles.yml is deprecated and has no effect")
+                Diagnostic::deprecated(Deprecation::ProjectFlagsMoved, "`config:` in profiles.yml is deprecated")
                     .at(span(&file, &key.range), "")
                     .help("move these settings under `flags:` in dbt_project.yml"),
             );

@@ -7,7 +7,7 @@ use serde_json::Map;
 use super::{
     DBT_VERSION, Dispatch, Hook, PackageConfig, Paths, QueryComment, Quoting, Trees, WrittenVars, location, version,
 };
-use crate::diag::{Code, Diagnostic, SourceFile, Span};
+use crate::diag::{Code, Deprecation, Diagnostic, SourceFile, Span};
 use crate::yaml::{Fields, Node, Yaml};
 
 /// Names of Jinja's context: a project of that name would hide them.
@@ -120,7 +120,7 @@ pub(super) fn read(
     };
     // Belongs to dbt's hosted product and says nothing about a run.
     fields.take("dbt-cloud");
-    fields.finish(Code::UnknownKey);
+    fields.finish(Deprecation::CustomTopLevelKey);
     Some((name?, config))
 }
 
@@ -212,13 +212,13 @@ fn quoting(fields: &mut Fields<'_>) -> Quoting {
     };
     // A switch of another warehouse: dbt accepts it everywhere.
     inner.take("snowflake_ignore_case");
-    inner.finish(Code::UnknownKey);
+    inner.finish(Deprecation::CustomKeyInObject);
     quoting
 }
 
 fn paths(fields: &mut Fields<'_>) -> Paths {
-    let models = renamed(fields, "source-paths", "model-paths");
-    let seeds = renamed(fields, "data-paths", "seed-paths");
+    let models = renamed(fields, "source-paths", "model-paths", Deprecation::ConfigSourcePath);
+    let seeds = renamed(fields, "data-paths", "seed-paths", Deprecation::ConfigDataPath);
     let mut list = |name: &'static str, default: &str| {
         let given = fields.texts(name);
         checked(fields, name, given.unwrap_or_else(|| vec![default.to_owned()]))
@@ -239,7 +239,7 @@ fn paths(fields: &mut Fields<'_>) -> Paths {
     for name in ["function-paths", "osi-paths"] {
         unsupported(fields, name);
     }
-    let target = moved(fields, "target-path", "target", "--target-path");
+    let target = moved(fields, "target-path", "target", Deprecation::ConfigTargetPath);
     let clean_targets = fields.texts("clean-targets").unwrap_or_else(|| vec![target.clone()]);
     Paths {
         models,
@@ -250,7 +250,7 @@ fn paths(fields: &mut Fields<'_>) -> Paths {
         snapshots,
         docs,
         assets: fields.texts("asset-paths").unwrap_or_default(),
-        log: moved(fields, "log-path", "logs", "--log-path"),
+        log: moved(fields, "log-path", "logs", Deprecation::ConfigLogPath),
         packages_install: fields.str("packages-install-path").unwrap_or_else(|| "dbt_packages".to_owned()),
         target,
         clean_targets,
@@ -258,25 +258,34 @@ fn paths(fields: &mut Fields<'_>) -> Paths {
 }
 
 /// A key that dbt has renamed: still read, with a warning.
-fn renamed(fields: &mut Fields<'_>, old: &'static str, new: &str) -> Option<Vec<String>> {
+fn renamed(
+    fields: &mut Fields<'_>,
+    old: &'static str,
+    new: &'static str,
+    deprecation: Deprecation,
+) -> Option<Vec<String>> {
     let range = fields.key_range(old)?;
     let span = fields.span(&range);
-    fields.report(
-        Diagnostic::warning(Code::UnknownKey, format!("`{old}` is now called `{new}`"))
+    let diagnostic = match fields.has(new) {
+        true => Diagnostic::error(Code::InvalidConfig, format!("`{old}` is an older name of `{new}`: both are given"))
+            .at(span, "remove this one"),
+        false => Diagnostic::deprecated(deprecation, format!("`{old}` is now called `{new}`"))
             .at(span, format!("write `{new}`")),
-    );
+    };
+    fields.report(diagnostic);
     fields.texts(old)
 }
 
 /// A key that dbt has moved to the command line: read, with a warning if it says something.
-fn moved(fields: &mut Fields<'_>, name: &'static str, default: &str, option: &str) -> String {
+fn moved(fields: &mut Fields<'_>, name: &'static str, default: &str, deprecation: Deprecation) -> String {
     let Some((value, range)) = fields.spanned_str(name) else { return default.to_owned() };
     if value != default {
         let span = fields.span(&range);
+        let variable = name.replace('-', "_").to_uppercase();
         fields.report(
-            Diagnostic::warning(Code::UnknownKey, format!("`{name}` in dbt_project.yml is deprecated"))
+            Diagnostic::deprecated(deprecation, format!("`{name}` in dbt_project.yml is deprecated"))
                 .at(span, "")
-                .help(format!("pass `{option}`, or set `DBT_{}`", name.replace('-', "_").to_uppercase())),
+                .help(format!("pass `--{name}`, or set `DBT_ENGINE_{variable}`")),
         );
     }
     value
@@ -395,7 +404,7 @@ fn dispatch(fields: &mut Fields<'_>, file: &Arc<SourceFile>) -> Vec<Dispatch> {
         if order.is_none() {
             inner.missing("search_order");
         }
-        inner.finish(Code::UnknownKey);
+        inner.finish(Deprecation::CustomKeyInObject);
         if let (Some(macro_namespace), Some(search_order)) = (namespace, order) {
             entries.push(Dispatch { macro_namespace, search_order });
         }
@@ -422,7 +431,7 @@ fn query_comment(fields: &mut Fields<'_>, file: &Arc<SourceFile>) -> QueryCommen
                 );
             }
             let comment = inner.entry("comment");
-            inner.finish(Code::UnknownKey);
+            inner.finish(Deprecation::CustomKeyInObject);
             match comment {
                 None => QueryComment::Default { append },
                 Some((_, Node { value: Yaml::Str(text), range })) if !text.trim().is_empty() => {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Key, Mapping, Node, Yaml};
-use crate::diag::{Code, Diagnostic, SourceFile, Span, suggest};
+use crate::diag::{Code, Deprecation, Diagnostic, SourceFile, Span, suggest};
 
 /// A mapping that is being read. Each reader takes its key out; [`Fields::finish`] reports what nobody asked for.
 /// A value of the wrong kind is reported and read as missing.
@@ -60,6 +60,21 @@ impl<'a> Fields<'a> {
 
     pub fn has(&self, name: &str) -> bool {
         self.map.get(name).is_some()
+    }
+
+    /// Whether there is a value that is not null.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.map.get(name).is_some_and(|node| !node.is_null())
+    }
+
+    /// The keys that nobody has asked for yet.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.map.entries.iter().map(|(key, _)| key)
+    }
+
+    /// Drops a key that is not a known one.
+    pub fn remove(&mut self, name: &str) {
+        self.map.remove(name);
     }
 
     /// The value as it stands, whatever it is; also `Null`.
@@ -156,13 +171,12 @@ impl<'a> Fields<'a> {
         self.map
     }
 
-    /// Warns of each key that nobody asked for, with the nearest known one.
-    pub fn finish(self, code: Code) {
+    /// Warns of each key that nobody asked for: of one that is near to a known key as a mistake, of all others as what
+    /// dbt calls `custom`.
+    pub fn finish(self, custom: Deprecation) {
         for (key, _) in &self.map.entries {
-            let message = format!("`{}` is not a known key of {}", key.name, article(self.what));
-            let label = suggest::nearest(&key.name, self.known.iter().copied())
-                .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
-            self.diags.push(Diagnostic::warning(code, message).at(self.span(&key.range), label));
+            let near = suggest::nearest(&key.name, self.known.iter().copied());
+            self.diags.push(unknown_key(self.file, key, &article(self.what), near, custom));
         }
     }
 
@@ -198,6 +212,25 @@ fn text(value: &Yaml) -> Option<String> {
         Yaml::Float(value) => Some(format!("{value:?}")),
         _ => None,
     }
+}
+
+/// A key that is not known at its place. A near miss is a mistake, which has a code of its own and is told each time.
+pub fn unknown_key(
+    file: &Arc<SourceFile>,
+    key: &Key,
+    what: &str,
+    near: Option<&str>,
+    custom: Deprecation,
+) -> Diagnostic {
+    let message = format!("`{}` is not a known key of {what}", key.name);
+    let span = Span { file: file.clone(), range: key.range.clone() };
+    match near {
+        Some(near) => Diagnostic::warning(Code::UnknownKey, message).at(span, format!("did you mean `{near}`?")),
+        None => Diagnostic::deprecated(custom, message)
+            .at(span, "it is left out")
+            .help("keys of your own belong under `meta`"),
+    }
+    .deprecation(custom)
 }
 
 /// "a model", "an exposure"; names in backticks stay as they are.

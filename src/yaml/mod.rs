@@ -15,7 +15,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 pub use emit::emit;
-pub use fields::Fields;
+pub use fields::{Fields, unknown_key};
 pub use parser::parse;
 
 /// A value and its bytes in the file.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use super::{Key, Mapping, Node, Yaml, scalar, syntax};
-use crate::diag::{self, Code, Diagnostic, SourceFile, Span};
+use crate::diag::{self, Code, Deprecation, Diagnostic, SourceFile, Span};
 
 /// Deeper nesting is refused: trees are walked recursively.
 const MAX_DEPTH: usize = 200;
@@ -295,6 +295,7 @@ fn has_duplicates(entries: &[(Key, Node)]) -> bool {
 fn duplicate_key(file: &Arc<SourceFile>, first: &Key, second: &Key) -> Diagnostic {
     let span = |key: &Key| Span { file: file.clone(), range: key.range.clone() };
     Diagnostic::warning(Code::YamlSyntax, format!("the key `{}` is given twice", second.name))
+        .deprecation(Deprecation::DuplicateYamlKeys)
         .at(span(second), "this one counts")
         .place(span(first), "this one is ignored")
 }

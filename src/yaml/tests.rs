@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::diag::render::{Style, text};
-use crate::diag::{Code, Diagnostic, SourceFile};
+use crate::diag::{Code, Deprecation, Diagnostic, SourceFile};
 
 fn file(text: &str) -> Arc<SourceFile> {
     SourceFile::new("models/a.yml", text)
@@ -195,7 +195,7 @@ fn fields_read_and_report() {
     assert_eq!(fields.bool("enabled"), None);
     assert_eq!(fields.texts("tags"), Some(vec!["one".to_owned()]));
     assert_eq!(fields.int("count"), Some(3));
-    fields.finish(Code::UnknownKey);
+    fields.finish(Deprecation::CustomKeyInObject);
     let told: Vec<&str> = diags.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
     assert_eq!(
         told,
@@ -207,7 +207,8 @@ fn fields_read_and_report() {
         ]
     );
     assert_eq!(diags[2].primary.as_ref().unwrap().text, "did you mean `description`?");
-    assert_eq!(diags[3].primary.as_ref().unwrap().text, "");
+    assert_eq!((diags[2].code, diags[3].code), (Code::UnknownKey, Code::Deprecated));
+    assert_eq!(diags[3].deprecation, Some(Deprecation::CustomKeyInObject));
     let list = parse(&file("- 1\n"), &mut Vec::new()).unwrap();
     assert!(Fields::new(list, &source, "exposure", &mut diags).is_none());
     assert_eq!(diags[4].message, "expected a mapping for an exposure, found a list");

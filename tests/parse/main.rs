@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod configs;
+mod deprecations;
 mod errors;
 mod generic_tests;
 mod project;

@@ -86,7 +86,7 @@ impl TestProject {
     }
 }
 
-fn text(diags: &[Diagnostic]) -> String {
+pub fn text(diags: &[Diagnostic]) -> String {
     render::text(diags, render::Style { color: false, width: None })
 }
 

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::Setup;
 use super::call::{Call, parse_call};
-use super::properties::{Place, Reader, required_name, texts_of};
-use crate::diag::{Code, Diagnostic, Span, suggest};
+use super::properties::{Place, Reader, moved_to_config, required_name, texts_of};
+use crate::diag::{Code, Deprecation, Diagnostic, Span, suggest};
 use crate::manifest::{Config, Exposure, RefCall, ResourceType, merge};
 use crate::yaml::{Mapping, Node};
 
@@ -50,6 +50,13 @@ pub fn read_exposure(reader: &mut Reader<'_>, mut entry: Node) -> Option<Exposur
     reader.render(&mut entry);
     let read = reader.fields(entry, "exposure", |fields| {
         let name = required_name(fields)?;
+        moved_to_config(fields, &["meta", "tags"]);
+        if !name.0.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
+            let span = fields.span(&name.1);
+            let message = format!("exposure `{}` has a name of more than letters, digits, `_` and `-`", name.0);
+            let warning = Diagnostic::deprecated(Deprecation::ExposureName, message).at(span, "");
+            fields.report(warning.help("give it a plain name, and put this one under `label:`"));
+        }
         let kind = match fields.spanned_str("type") {
             Some(kind) => kind,
             None => {

@@ -55,7 +55,7 @@ pub struct TestColumn<'a> {
 }
 
 /// Config keys that may stand beside a test's arguments.
-const CONFIG_KEYS: &[&str] = &[
+pub const CONFIG_KEYS: &[&str] = &[
     "severity",
     "tags",
     "enabled",
@@ -242,6 +242,7 @@ impl Builder<'_> {
     fn kwargs(&mut self, args: Mapping) -> Option<Map<String, Value>> {
         let mut kwargs = Map::new();
         let mut arguments = Map::new();
+        let nested = self.setup.project.behaves("require_generic_test_arguments_property");
         for (key, node) in args.entries {
             match (key.name.as_str(), &node.value) {
                 ("model", _) => {
@@ -250,8 +251,8 @@ impl Builder<'_> {
                     self.diags.push(Diagnostic::error(Code::InvalidValue, message).at(span, "remove it"));
                     return None;
                 }
-                ("arguments", Yaml::Map(map)) => arguments = map.to_json(),
-                ("arguments", Yaml::Null) => {}
+                ("arguments", Yaml::Map(map)) if nested => arguments = map.to_json(),
+                ("arguments", Yaml::Null) if nested => {}
                 _ => {
                     kwargs.insert(key.name, node.to_json());
                 }

@@ -2,6 +2,7 @@
 //! diagnostics, and all errors of the project come back together.
 
 mod call;
+mod deprecated;
 mod doc;
 mod draft;
 mod exposure;
@@ -35,6 +36,7 @@ use self::patches::{Patches, Work};
 use self::properties::{ColumnPatch, NodePatch, Properties, Reader, TestEntry};
 use self::source::BuiltSource;
 use super::dispatch::Dispatcher;
+use super::known::KnownConfigs;
 use super::naming::Naming;
 use super::tree::ConfigTrees;
 use super::{Disabled, Manifest, Node, ResourceType, UniqueId, capture, checks, microbatch, resolve};
@@ -103,6 +105,7 @@ pub struct Setup<'a> {
     pub naming: Naming,
     pub inert_tests: InertTests,
     pub describer: Describer<'a>,
+    pub known: KnownConfigs,
     pub templates: TemplateCache,
     /// Names of nodes while parsing.
     pub base: Arc<HashMap<&'static str, Value>>,
@@ -152,7 +155,7 @@ pub fn parse(
         macro_files.nodes(&dispatcher, &library, std::mem::take(&mut properties.macros), setup.now, &mut diags);
     let mut manifest = Manifest {
         project_name: project.name.clone(),
-        node_package_first: flag(project, "REQUIRE_REF_SEARCHES_NODE_PACKAGE_BEFORE_ROOT"),
+        node_package_first: project.behaves("require_ref_searches_node_package_before_root"),
         in_batches: in_batches(project, &library),
         macros,
         docs: docs.blocks.clone(),
@@ -167,6 +170,7 @@ pub fn parse(
         concurrent: adapter.capabilities().concurrent_batches,
     };
     microbatch::check(&manifest, can, &mut diags);
+    deprecated::project(project, &manifest, &library, &mut diags);
     let mut manifest = manifest.indexed();
     resolve::primary_keys(&mut manifest);
     if diags.iter().any(Diagnostic::is_error) {
@@ -176,13 +180,9 @@ pub fn parse(
     Ok(Parsed { manifest: Arc::new(manifest), library, dispatcher })
 }
 
-fn flag(project: &Project, name: &str) -> bool {
-    project.flags.get(name).and_then(serde_json::Value::as_bool).unwrap_or(false)
-}
-
 fn in_batches(project: &Project, library: &Library) -> bool {
-    let flag = project.flags.get("REQUIRE_BATCHED_EXECUTION_FOR_CUSTOM_MICROBATCH_STRATEGY");
-    flag.and_then(serde_json::Value::as_bool).unwrap_or(true) || !own_macro(project, library, &[String::new()])
+    project.behaves("require_batched_execution_for_custom_microbatch_strategy")
+        || !own_macro(project, library, &[String::new()])
 }
 
 /// What a strategy macro's name may begin with, so that it is used for this warehouse.
@@ -233,12 +233,14 @@ fn setup<'a>(
         let context = Context::new(Namespace::empty(), Mode::Execute).base(yaml_base.clone());
         Arc::new(context.set("project_name", Value::from(&**package)))
     };
+    let known = KnownConfigs::new(library);
     Setup {
         project,
         engine,
         library: library.clone(),
         dialect,
-        trees: ConfigTrees::new(project, diags),
+        trees: ConfigTrees::new(project, &known, diags),
+        known,
         naming,
         inert_tests: InertTests::new(library, dispatcher),
         describer: Describer { engine, docs: docs.clone(), namespace: Namespace::empty() },
@@ -275,6 +277,7 @@ fn read_properties(setup: &Setup<'_>, diags: &mut Vec<Diagnostic>) -> Properties
                 engine: setup.engine,
                 describer: &setup.describer,
                 context: &context,
+                known: &setup.known,
                 package,
                 file,
                 original: file.path.original.as_str().into(),
@@ -322,7 +325,8 @@ fn build_all(setup: &Setup<'_>, properties: Properties, manifest: &mut Manifest,
             }
         }
     }
-    checks::duplicates(&nodes, diags);
+    checks::duplicates(&nodes, setup.project.behaves("require_unique_project_resource_names"), diags);
+    deprecated::configs(&nodes, setup, diags);
     let sources: Vec<BuiltSource> =
         properties.sources.into_par_iter().flat_map_iter(|entry| entry.build(setup)).collect();
     let tests = build_tests(setup, &properties.nodes, &nodes, &sources, &broken, diags);
@@ -461,6 +465,7 @@ fn build_tests(
     for built in sources {
         source_tests(built, &mut work);
     }
+    deprecated::tests(setup.project, &work, diags);
     let outcomes: Vec<Result<Node, Vec<Diagnostic>>> = work
         .par_iter()
         .map(|work| {

@@ -12,9 +12,10 @@ use super::group::{GroupEntry, read_group};
 use super::macros::{MacroPatch, read_macro};
 use super::source::{SourceEntry, read_source};
 use super::unit_test::{UnitTestEntry, read_unit_test};
-use crate::diag::{Code, Diagnostic, Span, suggest};
+use crate::diag::{Code, Deprecation, Diagnostic, Span, suggest};
 use crate::jinja::{Context, Engine};
-use crate::manifest::{ColumnInfo, ResourceType, merge, tree};
+use crate::manifest::known::{self, KnownConfigs};
+use crate::manifest::{ColumnInfo, ResourceType, config, merge, tree};
 use crate::project::{self, PackageFile};
 use crate::yaml::{self, Fields, Key, Mapping, Node, Yaml};
 
@@ -122,6 +123,7 @@ pub struct Reader<'a> {
     pub engine: &'a Engine,
     pub describer: &'a Describer<'a>,
     pub context: &'a Arc<Context>,
+    pub known: &'a KnownConfigs,
     pub package: &'a Arc<str>,
     pub file: &'a PackageFile,
     pub original: Arc<str>,
@@ -212,11 +214,9 @@ impl Reader<'_> {
     }
 
     fn unknown_section(&mut self, key: &Key) {
-        let label = suggest::nearest(&key.name, KEYS.iter().chain(UNSUPPORTED).copied())
-            .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
-        let message = format!("`{}` is not a known key of a properties file", key.name);
-        let span = self.span(&key.range);
-        self.diags.push(Diagnostic::warning(Code::UnknownKey, message).at(span, label));
+        let near = suggest::nearest(&key.name, KEYS.iter().chain(UNSUPPORTED).copied());
+        let custom = Deprecation::CustomTopLevelKey;
+        self.diags.push(yaml::unknown_key(&self.file.source, key, "a properties file", near, custom));
     }
 
     pub fn unsupported(&mut self, key: &Key, what: &str) {
@@ -252,23 +252,10 @@ impl Reader<'_> {
 
     /// Reads a mapping; keys that nobody asked for are warned of.
     pub fn fields<T>(&mut self, node: Node, what: &str, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Option<T> {
-        self.open(node, what, read, |fields| fields.finish(Code::UnknownKey)).map(|(read, ())| read)
-    }
-
-    fn open<T, R>(
-        &mut self,
-        node: Node,
-        what: &str,
-        read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
-        finish: impl FnOnce(Fields<'_>) -> R,
-    ) -> Option<(T, R)> {
-        let mut diags = Vec::new();
-        let outcome = Fields::new(node, &self.file.source, what, &mut diags).and_then(|mut fields| {
-            let read = read(&mut fields)?;
-            Some((read, finish(fields)))
-        });
-        self.diags.append(&mut diags);
-        outcome
+        let mut fields = Fields::new(node, &self.file.source, what, &mut self.diags)?;
+        let read = read(&mut fields)?;
+        fields.finish(Deprecation::CustomKeyInObject);
+        Some(read)
     }
 
     pub fn span(&self, range: &Range<u32>) -> Span {
@@ -287,7 +274,11 @@ impl Reader<'_> {
     fn node_patch(&mut self, kind: ResourceType, mut entry: Node) -> Option<NodePatch> {
         let unrendered_config = raw_config(&entry);
         self.render(&mut entry);
-        let read = self.fields(entry, kind.as_str(), |fields| NodeFields::read(kind, fields))?;
+        let read = self.fields(entry, kind.as_str(), |fields| {
+            let read = NodeFields::read(kind, fields)?;
+            belongs_under_config(kind, fields);
+            Some(read)
+        })?;
         let place = self.place(&read.name.1);
         if let Some((text, range)) = read.relation.as_ref().filter(|(text, _)| parse_call(text).is_none()) {
             let message = format!("snapshot `{}` has the relation `{text}`", read.name.0);
@@ -360,15 +351,16 @@ impl Reader<'_> {
             if let Some(near) = merge::misspelled(kind, &key.name) {
                 let span = self.span(&key.range);
                 self.diags.push(tree::unknown_config(kind, &key.name, near, span));
+            } else if !self.known.knows(kind, &key.name) {
+                let span = self.span(&key.range);
+                self.diags.push(known::custom_key(&key.name, span));
             }
         }
         map.to_json()
     }
 
     pub fn column(&mut self, column: Node) -> Option<ColumnPatch> {
-        // dbt lets columns carry keys of other tools; only near misses are worth a word.
-        let (read, rest) = self.open(column, "column", ColumnFields::read, |fields| fields.rest())?;
-        self.near_misses(&rest, "column", COLUMN_KEYS);
+        let read = self.fields(column, "column", ColumnFields::read)?;
         let (description, doc_blocks) = self.describe(read.description);
         let (mut meta, mut tags) = (read.meta.unwrap_or_default().to_json(), read.tags);
         if let Some(config) = &read.config {
@@ -389,17 +381,6 @@ impl Reader<'_> {
             doc_blocks,
         };
         Some(ColumnPatch { info, tests: self.tests(read.tests) })
-    }
-
-    fn near_misses(&mut self, rest: &Mapping, what: &str, known: &[&str]) {
-        for (key, _) in rest {
-            if let Some(near) = suggest::nearest(&key.name, known.iter().copied()) {
-                let message = format!("`{}` is not a known key of a {what}", key.name);
-                let span = self.span(&key.range);
-                let label = format!("did you mean `{near}`?");
-                self.diags.push(Diagnostic::warning(Code::UnknownKey, message).at(span, label));
-            }
-        }
     }
 
     pub fn tests(&self, tests: Vec<Node>) -> Vec<TestEntry> {
@@ -527,8 +508,13 @@ struct ColumnFields {
     tests: Vec<Node>,
 }
 
+/// Keys of other adapters and of the semantic layer's newer form.
+const FOREIGN_COLUMN_KEYS: [&str; 5] = ["column_mask", "databricks_tags", "dimension", "entity", "policy_tags"];
+
 impl ColumnFields {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        moved_to_config(fields, &["meta", "tags"]);
+        FOREIGN_COLUMN_KEYS.into_iter().for_each(|key| drop(fields.take(key)));
         Some(Self {
             name: fields.required_str("name")?,
             description: fields.take("description"),
@@ -543,20 +529,6 @@ impl ColumnFields {
         })
     }
 }
-
-const COLUMN_KEYS: &[&str] = &[
-    "name",
-    "description",
-    "data_type",
-    "quote",
-    "tags",
-    "meta",
-    "config",
-    "constraints",
-    "granularity",
-    "data_tests",
-    "tests",
-];
 
 /// A text or a list of texts.
 pub fn texts_of(node: &Node) -> Vec<String> {
@@ -592,11 +564,35 @@ pub fn take_tests(fields: &mut Fields<'_>) -> Vec<Node> {
     tests
 }
 
+/// Configs beside `config` that nothing reads there.
+fn belongs_under_config(kind: ResourceType, fields: &mut Fields<'_>) {
+    let misplaced = fields.keys().filter(|key| config::defaults(kind).contains_key(merge::normal_key(&key.name)));
+    for key in misplaced.cloned().collect::<Vec<_>>() {
+        fields.remove(&key.name);
+        let message = format!("`{}` of {} is a config, and has no effect here", key.name, kind.as_str());
+        let span = fields.span(&key.range);
+        let warning = Diagnostic::warning(Code::UnknownKey, message).at(span, "move it under `config:`");
+        fields.report(warning.deprecation(Deprecation::PropertyMovedToConfig));
+    }
+}
+
+/// Warns of keys that dbt has moved under `config`, and still reads at the top.
+pub fn moved_to_config(fields: &mut Fields<'_>, names: &[&'static str]) {
+    for name in names {
+        if let Some(range) = fields.key_range(name).filter(|_| fields.is_set(name)) {
+            let span = fields.span(&range);
+            let message = format!("`{name}` belongs under `config` now");
+            let warning = Diagnostic::deprecated(Deprecation::PropertyMovedToConfig, message);
+            fields.report(warning.at(span, "move it under `config:`"));
+        }
+    }
+}
+
+const LEGACY_CONFIGS: [&str; 5] = ["meta", "docs", "group", "contract", "access"];
+
 fn legacy_configs(fields: &mut Fields<'_>) -> Vec<(&'static str, Node)> {
-    ["meta", "docs", "group", "contract", "access"]
-        .into_iter()
-        .filter_map(|key| fields.take(key).map(|node| (key, node)))
-        .collect()
+    moved_to_config(fields, &LEGACY_CONFIGS);
+    LEGACY_CONFIGS.into_iter().filter_map(|key| fields.take(key).map(|node| (key, node))).collect()
 }
 
 /// `config` as written, before rendering.

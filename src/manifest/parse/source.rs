@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::Setup;
-use super::properties::{ColumnPatch, Place, Reader, TestEntry, required_name, take_tests, texts_of};
+use super::properties::{ColumnPatch, Place, Reader, TestEntry, moved_to_config, required_name, take_tests, texts_of};
 use crate::adapter::{Include, Relation};
 use crate::diag::{Code, Diagnostic, suggest};
 use crate::manifest::{Age, Config, Freshness, Period, ResourceType, Source, merge};
@@ -85,6 +85,7 @@ struct LevelFields {
 
 impl LevelFields {
     fn read(fields: &mut Fields<'_>) -> Self {
+        moved_to_config(fields, &["meta", "tags", "freshness", "loaded_at_field", "loaded_at_query"]);
         Self {
             description: fields.take("description"),
             config: fields.take("config"),
