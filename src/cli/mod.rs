@@ -27,7 +27,7 @@ use settings::Settings;
 use crate::adapter::Drivers;
 use crate::diag::render::{self, Style};
 use crate::diag::{Code, Diagnostic};
-use crate::engine::{self, Outcome};
+use crate::engine::{self, Ask, Outcome};
 use crate::execute::{CancelToken, EventSink};
 use crate::jinja::Modules;
 use crate::project::{Env, Secrets};
@@ -42,6 +42,8 @@ pub struct Host {
     /// Hears the events as well as the console.
     pub listener: Option<Arc<dyn EventSink>>,
     pub cancel: CancelToken,
+    /// None: there is no terminal, so nobody can be asked.
+    pub asker: Option<Arc<dyn Ask>>,
     pub env: Env,
     pub cwd: PathBuf,
     pub stdout: Stream,
@@ -95,6 +97,7 @@ fn run(settings: &Settings, host: Host) -> Outcome {
         events: tee.clone(),
         log: tee,
         cancel: host.cancel,
+        asker: host.asker,
         env: host.env,
         cwd: host.cwd,
         invocation_id,

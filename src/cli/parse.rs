@@ -232,10 +232,10 @@ fn check(given: &Given) -> Result<()> {
         let wrong = usage(format!("`{}` has no option `--{}`", command.as_str(), flag.long));
         return Err(wrong.help(format!("`headwater {} --help` lists its options", command.as_str())).boxed());
     }
-    let wanted = usize::from(command == Command::RunOperation);
-    match given.operands.get(wanted) {
+    let allowed = usize::from(matches!(command, Command::RunOperation | Command::Init));
+    match given.operands.get(allowed) {
         Some(word) => Err(too_many(command, word)),
-        None if given.operands.len() < wanted => {
+        None if command == Command::RunOperation && given.operands.is_empty() => {
             Err(usage("`run-operation` needs the name of a macro").help("`headwater run-operation my_macro`").boxed())
         }
         None => Ok(()),

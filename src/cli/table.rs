@@ -3,8 +3,8 @@
 use super::flag::{Flag, Kind, On, Refused};
 use crate::engine::Command;
 use crate::engine::Command::{
-    Build, Clean, Compile, Debug, Deps, DocsGenerate, DocsServe, List, Retry, Run, RunOperation, Seed, Show, Snapshot,
-    SourceFreshness, Test,
+    Build, Clean, Compile, Debug, Deps, DocsGenerate, DocsServe, Init, List, Retry, Run, RunOperation, Seed, Show,
+    Snapshot, SourceFreshness, Test,
 };
 
 /// Declares the flags, and the list of them.
@@ -142,6 +142,9 @@ flags! {
     LOCK = Flag::new("lock", Kind::Mark, On::of(&[Deps]), "only write package-lock.yml");
 
     ADD_PACKAGE = Flag::new("add-package", Kind::Value("NAME@VERSION"), On::of(&[Deps]), "write a package into packages.yml and install it: `owner/name@1.3.0`, `owner/name@>=1.0.0,<2.0.0`, with --source an address or a folder");
+    SKIP_PROFILE_SETUP = Flag::new("skip-profile-setup", Kind::Mark, On::of(&[Init]), "write only the project, and ask nothing")
+        .short('s');
+    SKIP_DEBUG = Flag::new("skip-debug", Kind::Mark, On::of(&[Init]), "do not try the connection afterwards");
     SOURCE = Flag::new("source", Kind::Choice(&["hub", "git", "local"]), On::of(&[Deps]), "where the package of --add-package comes from")
         .default("hub");
 
@@ -374,6 +377,13 @@ pub(super) static COMMANDS: &[Spec] = &[
         "Installs what packages.yml or dependencies.yml names, and what those packages need: from the package hub, git, archives and folders. package-lock.yml keeps the versions; it is renewed when something else is asked for.",
     ),
     spec(
+        Init,
+        &[],
+        "[NAME]",
+        "begin a new project, or set up the profile of one",
+        "Writes a small project that works as it is into a new folder, and asks for the connection, which goes into profiles.yml. Inside of a project only its profile is set up; its profile_template.yml says what is asked.",
+    ),
+    spec(
         Debug,
         &[],
         "",
@@ -390,8 +400,5 @@ pub(super) static COMMANDS: &[Spec] = &[
 ];
 
 /// Commands of dbt that we do not have, with the reason.
-pub(super) static REFUSED_COMMANDS: &[(&str, &str)] = &[
-    ("clone", "relations are not copied from other schemas yet"),
-    ("init", "write dbt_project.yml and profiles.yml by hand for now"),
-    ("rpc", "dbt itself has removed it"),
-];
+pub(super) static REFUSED_COMMANDS: &[(&str, &str)] =
+    &[("clone", "relations are not copied from other schemas yet"), ("rpc", "dbt itself has removed it")];

@@ -20,6 +20,7 @@ fn ran_in(line: &[&str], dir: &std::path::Path) -> Ran {
         modules: None,
         listener: None,
         cancel: CancelToken::new(),
+        asker: None,
         env: Env::default(),
         cwd: dir.to_owned(),
         stdout: Arc::new(Mutex::new(stdout.clone())),

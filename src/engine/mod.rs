@@ -8,6 +8,7 @@ mod debug;
 mod deps;
 mod docs;
 mod freshness;
+mod init;
 mod list;
 mod operation;
 mod options;
@@ -35,6 +36,13 @@ use crate::execute::{CancelToken, Event, EventSink, FreshnessResults, RunResults
 use crate::jinja::Modules;
 use crate::manifest::Manifest;
 use crate::project::Env;
+pub use crate::project::profile_setup::Question;
+
+/// Puts questions to the user, on a terminal.
+pub trait Ask: Send + Sync {
+    /// What was typed, without the line break; the default where nothing was. None: the user wants to stop.
+    fn ask(&self, question: &Question) -> Option<String>;
+}
 
 /// What the engine needs of the process that it works in.
 #[derive(Clone)]
@@ -45,6 +53,8 @@ pub struct Host {
     pub events: Arc<dyn EventSink>,
     pub log: Arc<dyn Log>,
     pub cancel: CancelToken,
+    /// None: there is no terminal, so nobody can be asked.
+    pub asker: Option<Arc<dyn Ask>>,
     pub env: Env,
     pub cwd: PathBuf,
     /// The UUID that logs and artifacts know the command by.
@@ -125,6 +135,7 @@ fn dispatch(call: &mut Call<'_>) -> Result<Done, Vec<Diagnostic>> {
         Command::Parse => call.ready().map(|ready| CommandResult::Manifest(ready.manifest).into()),
         Command::Debug => debug::debug(call),
         Command::Deps => deps::deps(call),
+        Command::Init => init::init(call),
         Command::SourceFreshness => freshness::freshness(call),
         Command::RunOperation => operation::operation(call),
         Command::Clean => clean::clean(call),

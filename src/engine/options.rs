@@ -32,10 +32,11 @@ pub enum Command {
     DocsGenerate,
     DocsServe,
     Retry,
+    Init,
 }
 
 impl Command {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Build,
         Self::Run,
         Self::Test,
@@ -51,6 +52,7 @@ impl Command {
         Self::RunOperation,
         Self::Retry,
         Self::Deps,
+        Self::Init,
         Self::Debug,
         Self::Clean,
     ];
@@ -69,6 +71,7 @@ impl Command {
             Self::Parse => "parse",
             Self::Debug => "debug",
             Self::Deps => "deps",
+            Self::Init => "init",
             Self::SourceFreshness => "source freshness",
             Self::RunOperation => "run-operation",
             Self::Clean => "clean",
@@ -182,6 +185,10 @@ pub struct Options {
     pub upgrade: bool,
     /// `deps` only writes package-lock.yml.
     pub lock: bool,
+    /// `init`: the new project.
+    pub project_name: Option<String>,
+    pub skip_profile_setup: bool,
+    pub skip_debug: bool,
     /// `deps --add-package`
     pub add_package: Option<Addition>,
     /// `docs generate` compiles first.
@@ -252,6 +259,9 @@ impl Default for Options {
             clean_project_files_only: true,
             upgrade: false,
             lock: false,
+            project_name: None,
+            skip_profile_setup: false,
+            skip_debug: false,
             add_package: None,
             compile: true,
             empty_catalog: false,

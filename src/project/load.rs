@@ -38,6 +38,22 @@ pub fn load_project_only(request: &Request, engine: &Engine) -> Result<ProjectOn
     finish(loaded, diags, |project, warnings| project.warnings = warnings)
 }
 
+/// `profile:` of the project in a folder, as written.
+///
+/// # Errors
+/// dbt_project.yml cannot be read, or names no profile, or only by Jinja.
+pub fn profile_name(root: &Path) -> diag::Result<String> {
+    let name = location::PROJECT_FILE;
+    let file = files::read(&root.join(name), name)?;
+    let node = yaml::parse(&file, &mut Vec::new())?;
+    let profile = node.get("profile").and_then(Node::as_str).filter(|profile| !render::has_jinja(profile));
+    profile.map(str::to_owned).ok_or_else(|| {
+        Diagnostic::error(Code::MissingKey, format!("`{name}` names no profile"))
+            .help("add `profile: <name>`; `init` cannot use Jinja here")
+            .boxed()
+    })
+}
+
 fn finish<T>(
     loaded: Option<T>,
     diags: Vec<Diagnostic>,

@@ -17,6 +17,11 @@ pub(super) fn root(request: &Request) -> diag::Result<PathBuf> {
     found.map(|folder| normal(&folder)).ok_or_else(|| not_found(request, asked.as_deref()).boxed())
 }
 
+/// The project's folder, if there is one.
+pub fn find_root(request: &Request) -> Option<PathBuf> {
+    root(request).ok()
+}
+
 fn not_found(request: &Request, asked: Option<&Path>) -> Diagnostic {
     let Some(asked) = asked else {
         return Diagnostic::error(

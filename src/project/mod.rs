@@ -14,9 +14,11 @@ mod load;
 mod location;
 mod packages;
 mod profile;
+pub mod profile_setup;
 pub mod render;
 pub mod secrets;
 mod settings;
+pub mod starter;
 mod vars;
 mod version;
 
@@ -28,7 +30,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 pub use env::Env;
-pub use load::{load, load_project_only};
+pub use load::{load, load_project_only, profile_name};
+pub use location::find_root;
 pub use secrets::Secrets;
 pub use vars::Vars;
 

@@ -11,7 +11,7 @@ use crate::diag::{self, Code, Deprecation, Diagnostic, SourceFile, Span, suggest
 use crate::jinja::Engine;
 use crate::yaml::{self, Key, Mapping, Node, Yaml};
 
-const FILE: &str = "profiles.yml";
+pub(super) const FILE: &str = "profiles.yml";
 /// Credentials that stay texts even where they look like numbers.
 const TEXTS: &[&str] =
     &["user", "username", "password", "pass", "host", "server", "schema", "database", "path", "unix_socket", "token"];
@@ -251,7 +251,7 @@ fn home(request: &Request) -> Option<PathBuf> {
     request.env.get("HOME").or_else(|| request.env.get("USERPROFILE")).map(PathBuf::from)
 }
 
-fn expand_home(folder: &Path, request: &Request) -> PathBuf {
+pub(super) fn expand_home(folder: &Path, request: &Request) -> PathBuf {
     match (folder.strip_prefix("~"), home(request)) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => folder.to_path_buf(),

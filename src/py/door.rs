@@ -1,9 +1,9 @@
 //! The door between Python and the engine: the engine works on a thread of its own without the GIL, while the calling
-//! thread waits, hands events to callbacks and looks for signals.
+//! thread waits, hands events to callbacks, asks the user what the engine wants to know, and looks for signals.
 
 use std::any::Any;
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use super::errors;
 use super::results;
 use crate::diag::{Code, Diagnostic};
+use crate::engine::{Ask, Question};
 use crate::execute::{CancelToken, Event, EventSink};
 
 /// How often the calling thread looks for Ctrl-C while nothing happens.
@@ -20,6 +21,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// What comes through the door, from the engine's thread to the caller's.
 enum Message<T> {
     Event(Box<Event>),
+    /// Asked on the caller's thread: there Ctrl-C ends the waiting for an answer, and the terminal is put right.
+    Ask(Question, SyncSender<Option<String>>),
     Done(thread::Result<T>),
 }
 
@@ -36,6 +39,15 @@ impl<T: Send> EventSink for Sender<T> {
     }
 }
 
+impl<T: Send> Ask for Sender<T> {
+    fn ask(&self, question: &Question) -> Option<String> {
+        let (sender, receiver) = sync_channel(1);
+        let door = self.0.lock().map(|door| door.clone()).ok()?;
+        door.send(Message::Ask(question.clone(), sender)).ok()?;
+        receiver.recv().ok().flatten()
+    }
+}
+
 /// How the work ended.
 pub enum Ended<T> {
     Done(T),
@@ -43,7 +55,13 @@ pub enum Ended<T> {
     Stopped(Option<T>, PyErr),
 }
 
-/// Runs `work` on its own thread. `work` gets the sink for its events; `cancel` must be the token that it obeys.
+/// What `work` gets of the caller.
+pub struct Caller {
+    pub events: Arc<dyn EventSink>,
+    pub asker: Arc<dyn Ask>,
+}
+
+/// Runs `work` on its own thread; `cancel` must be the token that it obeys.
 ///
 /// The first signal cancels and waits for the end, so that artifacts are written and locks are freed; a second one
 /// leaves at once, and the thread ends by itself.
@@ -51,13 +69,14 @@ pub fn pass<T: Send + 'static>(
     py: Python<'_>,
     callbacks: &[Py<PyAny>],
     cancel: &CancelToken,
-    work: impl FnOnce(std::sync::Arc<dyn EventSink>) -> T + Send + 'static,
+    work: impl FnOnce(Caller) -> T + Send + 'static,
 ) -> PyResult<Ended<T>> {
     // Bounded: a slow callback slows the run down instead of filling the memory.
     let (sender, receiver) = sync_channel(1024);
-    let events = std::sync::Arc::new(Sender(Mutex::new(sender.clone())));
+    let door = Arc::new(Sender(Mutex::new(sender.clone())));
+    let caller = Caller { events: door.clone(), asker: door };
     let body = move || {
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(events)));
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(caller)));
         let _ = sender.send(Message::Done(result));
     };
     thread::Builder::new().name("headwater".to_owned()).spawn(body)?;
@@ -86,6 +105,15 @@ fn wait<T: Send>(
                 return Err(errors::raise(py, &[bug(&"the engine's thread ended without a word")], None));
             }
             Ok(Message::Event(event)) if stopped.is_none() => stopped = tell(py, callbacks, &event).err(),
+            Ok(Message::Ask(question, answer)) => {
+                let said = if stopped.is_none() { ask(py, &question) } else { Ok(None) };
+                let said = said.unwrap_or_else(|error| {
+                    stopped = Some(error);
+                    None
+                });
+                // The engine waits for it.
+                let _ = answer.send(said);
+            }
             Ok(Message::Event(_)) | Err(RecvTimeoutError::Timeout) => {}
         }
         match (py.check_signals(), &stopped) {
@@ -97,6 +125,25 @@ fn wait<T: Send>(
             // May ask a server to stop: other threads of Python must not wait for that.
             py.detach(|| cancel.cancel());
         }
+    }
+}
+
+/// Puts a question by Python's own means. None: the input has ended.
+fn ask(py: Python<'_>, question: &Question) -> PyResult<Option<String>> {
+    let default = question.default.as_deref().filter(|default| !default.is_empty());
+    let default = default.map(|default| format!(" [{default}]")).unwrap_or_default();
+    let prompt = format!("{}{default}: ", question.text);
+    let said = match question.hidden {
+        true => py.import("getpass")?.call_method1("getpass", (prompt,)),
+        false => py.import("builtins")?.call_method1("input", (prompt,)),
+    };
+    match said {
+        Ok(said) => {
+            let said: String = said.extract()?;
+            Ok(Some(if said.is_empty() { question.default.clone().unwrap_or_default() } else { said }))
+        }
+        Err(error) if error.is_instance_of::<pyo3::exceptions::PyEOFError>(py) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -32,6 +32,7 @@ impl Session {
             modules: Some(Arc::new(PythonModules)),
             listener: None,
             cancel,
+            asker: None,
             env: Env::process(),
             cwd: std::env::current_dir()?,
             stdout: output.stdout,
@@ -49,7 +50,11 @@ impl Session {
     ) -> PyResult<Ended<Outcome>> {
         let cancel = CancelToken::new();
         let host = self.host(cancel.clone(), output)?;
-        door::pass(py, callbacks, &cancel, move |events| cli::main(&argv, Host { listener: Some(events), ..host }))
+        let has_terminal = has_terminal(py);
+        door::pass(py, callbacks, &cancel, move |caller| {
+            let asker = has_terminal.then_some(caller.asker);
+            cli::main(&argv, Host { listener: Some(caller.events), asker, ..host })
+        })
     }
 }
 
@@ -102,6 +107,13 @@ impl Session {
             Ended::Stopped(outcome, _) => Ok(outcome.map_or(1, |outcome| outcome.exit_code.max(1))),
         }
     }
+}
+
+/// Whether there is somebody at `sys.stdin`; it is None where the process has no console.
+fn has_terminal(py: Python<'_>) -> bool {
+    let stdin = py.import("sys").and_then(|sys| sys.getattr("stdin"));
+    let answer = stdin.and_then(|stdin| stdin.call_method0("isatty")).and_then(|answer| answer.extract());
+    answer.unwrap_or(false)
 }
 
 fn result<'py>(py: Python<'py>, result: &CommandResult) -> PyResult<Bound<'py, PyAny>> {

@@ -115,6 +115,7 @@ impl Probe {
             modules: None,
             listener: None,
             cancel: CancelToken::new(),
+            asker: None,
             env: Env::from(env.iter().copied()),
             cwd: self.path().to_owned(),
             stdout: Arc::new(Mutex::new(stdout.clone())),
