@@ -153,9 +153,9 @@ def test_a_project_says_what_is_asked(work: Path):
     terminal.answer("already exists", "n\n")
     assert terminal.end() == 0
     # Ctrl-C at a question: nothing has been written.
-    terminal = Terminal(work, "init", "other")
+    terminal = Terminal(work, "init", "third")
     terminal.answer("Enter a number", "2\n")
     terminal.answer("server", "\x03")
     assert terminal.end() != 0
-    assert not (work / "other").exists()
-    assert "other:\n  target" not in profiles.read_text()
+    assert not (work / "third").exists()
+    assert "third:" not in profiles.read_text()
