@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | 1 | [`diag`] | what went wrong, as a value |
 //! | 2 | [`yaml`], [`sql`], [`jinja`] | the three languages of a project |
+//! | 2 | [`store`] | values as bytes, kept between invocations |
 //! | 3 | [`project`], [`adapter`] | files and settings; databases |
 //! | 4 | [`manifest`] | the parsed project |
 //! | 5 | [`graph`], [`compile`] | the DAG; run-time Jinja |
@@ -35,4 +36,5 @@ pub mod project;
 mod py;
 pub mod select;
 pub mod sql;
+pub mod store;
 pub mod yaml;

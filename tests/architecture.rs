@@ -10,6 +10,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("yaml", 2),
     ("sql", 2),
     ("jinja", 2),
+    ("store", 2),
     ("project", 3),
     ("adapter", 3),
     ("manifest", 4),

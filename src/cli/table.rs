@@ -199,12 +199,14 @@ flags! {
         .env("WRITE_JSON").in_project();
     VERSION_CHECK = Flag::new("version-check", Kind::Switch(true), On::ALL, "check the project's require-dbt-version")
         .env("VERSION_CHECK").in_project();
+    PARTIAL_PARSE = Flag::new("partial-parse", Kind::Switch(true), On::ALL, "take what has not changed from the last parse, which `target/partial_parse.bin` keeps")
+        .env("PARTIAL_PARSE").in_project();
+    PARTIAL_PARSE_FILE_PATH = Flag::new("partial-parse-file-path", Kind::Value("FILE"), On::ALL, "where the last parse is kept, to be read from there; it is written to the target folder")
+        .env("PARTIAL_PARSE_FILE_PATH").default("partial_parse.bin in the target folder");
+    PARTIAL_PARSE_FILE_DIFF = Flag::new("partial-parse-file-diff", Kind::Switch(true), On::ALL, "look for files that have changed since the last parse; without it they are taken to be as they were")
+        .env("PARTIAL_PARSE_FILE_DIFF").in_project();
 
     // dbt's, with nothing here that they could change.
-    PARTIAL_PARSE = Flag::new("partial-parse", Kind::Switch(true), On::ALL, "nothing: projects are parsed anew, because that is fast")
-        .env("PARTIAL_PARSE").in_project().idle();
-    PARTIAL_PARSE_FILE_DIFF = Flag::new("partial-parse-file-diff", Kind::Switch(true), On::ALL, "nothing, see --partial-parse")
-        .env("PARTIAL_PARSE_FILE_DIFF").in_project().idle();
     STATIC_PARSER = Flag::new("static-parser", Kind::Switch(true), On::ALL, "nothing: there is one parser")
         .env("STATIC_PARSER").in_project().idle();
     USE_EXPERIMENTAL_PARSER = Flag::new("use-experimental-parser", Kind::Switch(false), On::ALL, "nothing: there is one parser")
@@ -241,12 +243,6 @@ pub(super) static REFUSED: &[Refused] = &[
     refused("no-inject-ephemeral-ctes", false, None, "ephemeral models are always put into what refers to them"),
     refused("use-v2-parser", false, Some("USE_V2_PARSER"), "there is one parser"),
     refused("record-timing-info", true, Some("RECORD_TIMING_INFO"), "it writes a profile of dbt's own Python code"),
-    refused(
-        "partial-parse-file-path",
-        true,
-        Some("PARTIAL_PARSE_FILE_PATH"),
-        "projects are parsed anew, because that is fast",
-    ),
     refused(
         "maximum-seed-size-mib",
         true,

@@ -26,6 +26,11 @@ impl SourceFile {
         Arc::new(Self { path: path.into(), text, shown: Some(shown), lines: OnceLock::new() })
     }
 
+    /// What people see is not the text itself.
+    pub fn has_secrets(&self) -> bool {
+        self.shown.is_some()
+    }
+
     /// Byte offsets at which the lines start.
     fn line_starts(&self) -> &[u32] {
         self.lines.get_or_init(|| {

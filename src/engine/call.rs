@@ -1,8 +1,10 @@
 //! One command being worked on, and the stages that several commands share.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
+use super::partial::Partial;
 use super::{Command, Host, Options, state};
 use crate::adapter::session::Pool;
 use crate::adapter::{self, Adapter};
@@ -13,9 +15,9 @@ use crate::diag::{self, Code, Deprecation, Diagnostic};
 use crate::execute::{BatchSettings, Event, Job, RunResults, Settings};
 use crate::graph::Dag;
 use crate::jinja::{Engine, Library};
-use crate::manifest::{self, Manifest, ResourceType, UniqueId};
+use crate::manifest::{Manifest, Parsed, ResourceType, UniqueId};
 use crate::plan::{Plan, Verb};
-use crate::project::{self, Project, Request};
+use crate::project::{self, Known, Project, Request};
 use crate::select::state::EarlierManifest;
 use crate::select::{self, Earlier, Selected, Selection, Selectors};
 
@@ -139,7 +141,12 @@ impl<'a> Call<'a> {
 
     /// Reads the project and makes the adapter of its target. Opens no connection.
     pub(super) fn load(&mut self) -> Stage<(Arc<Project>, Arc<dyn Adapter>)> {
-        let project = project::load(&self.request(), &self.jinja)?;
+        self.load_known(|_| Known::default())
+    }
+
+    /// The same; what `known` gives for the target folder is read only if it has changed.
+    pub(super) fn load_known(&mut self, known: impl FnOnce(&Path) -> Known) -> Stage<(Arc<Project>, Arc<dyn Adapter>)> {
+        let project = project::load_known(&self.request(), &self.jinja, known)?;
         self.event_names = project.behaves("require_event_names_in_deprecations");
         self.warn(project.warnings.iter().cloned())?;
         let profile = &project.profile;
@@ -156,17 +163,19 @@ impl<'a> Call<'a> {
 
     /// Parses the project, draws its graph, and writes manifest.json.
     pub(super) fn ready(&mut self) -> Stage<Ready> {
-        let (project, adapter) = self.load()?;
+        let mut partial = Partial::new(self);
+        let (project, adapter) = self.load_known(|target| partial.open(target))?;
         self.host.events.event(&Event::Adapter { kind: adapter.kind().to_owned(), version: crate::VERSION });
-        let parsed = manifest::parse(&project, &*adapter, &self.jinja, &self.host.log)?;
+        let parsed = partial.parse(&project, &*adapter)?;
         self.warn(parsed.manifest.warnings.iter().cloned())?;
         let dag = Dag::new(&parsed.manifest)?;
         self.host.events.event(&Event::Found { counts: found(&parsed.manifest) });
         let earlier = state::read(&project, self.options)?;
         let deferred = state::deferred(&project, self.options, earlier.as_ref())?;
-        let ready =
-            Ready { project, adapter, manifest: parsed.manifest, library: parsed.library, dag, earlier, deferred };
-        self.write_manifest(&ready, None)?;
+        let Parsed { manifest, library, observed } = parsed;
+        let ready = Ready { project, adapter, manifest, library, dag, earlier, deferred };
+        let keep = || partial.keep(&ready.project, &*ready.adapter, &ready.manifest, observed.as_ref());
+        rayon::join(|| self.write_manifest(&ready, None), keep).0?;
         Ok(ready)
     }
 

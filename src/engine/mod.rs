@@ -12,6 +12,7 @@ mod init;
 mod list;
 mod operation;
 mod options;
+mod partial;
 mod retry;
 mod rows;
 mod run;

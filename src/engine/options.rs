@@ -154,6 +154,12 @@ pub struct Options {
     pub warn_error: WarnError,
     pub write_json: bool,
     pub version_check: bool,
+    /// What has not changed is taken from the last parse.
+    pub partial_parse: bool,
+    /// Where that is kept, instead of in the target folder.
+    pub partial_parse_file_path: Option<PathBuf>,
+    /// Files that have changed are looked for.
+    pub partial_parse_file_diff: bool,
     pub print: bool,
     pub quiet: bool,
     pub debug: bool,
@@ -242,6 +248,9 @@ impl Default for Options {
             warn_error: WarnError::default(),
             write_json: true,
             version_check: true,
+            partial_parse: true,
+            partial_parse_file_path: None,
+            partial_parse_file_diff: true,
             print: true,
             quiet: false,
             debug: false,
@@ -318,6 +327,9 @@ impl Options {
         put("warn_error_options", self.warn_error.to_json());
         put("write_json", json!(self.write_json));
         put("version_check", json!(self.version_check));
+        put("partial_parse", json!(self.partial_parse));
+        put("partial_parse_file_path", json!(path(&self.partial_parse_file_path)));
+        put("partial_parse_file_diff", json!(self.partial_parse_file_diff));
         put("print", json!(self.print));
         put("quiet", json!(self.quiet));
         put("debug", json!(self.debug));

@@ -10,6 +10,7 @@ use minijinja::value::{Enumerator, Object, Value};
 
 use super::engine::Mode;
 use super::library::Namespace;
+use super::observe::{Observer, observer};
 use super::pyvalue;
 
 /// The name under which a running template finds its own context. No identifier can be spelled so.
@@ -98,7 +99,22 @@ impl Context {
         if let Some(value) = self.namespace.value(name) {
             return Some(value);
         }
-        self.shadowed(name)
+        let variable = self.variables.get(name).cloned();
+        variable.or_else(|| {
+            let value = self.base.as_ref()?.get(name).cloned()?;
+            if Observer::concerns(name) {
+                self.observe(name, &[]);
+            }
+            Some(value)
+        })
+    }
+
+    /// Tells the observer of these names, if they have one, that a template has looked at something.
+    pub fn observe(&self, name: &str, arguments: &[&str]) {
+        if let Some(observer) = self.base.as_ref().and_then(|base| observer(base)) {
+            let id = self.variables.get("model").and_then(|model| model.get_attr("unique_id").ok());
+            observer.observe(id.and_then(|id| id.as_str().map(Arc::from)), name, arguments);
+        }
     }
 
     /// Like [`Context::get`], but past the macros: what `builtins.ref` means when a macro replaces `ref`.
@@ -123,6 +139,9 @@ impl Context {
     pub(super) fn enter(&self, unique_id: Option<&Arc<str>>) -> Option<Depth<'_>> {
         let depth = self.depth.fetch_add(1, Ordering::Relaxed);
         let guard = Depth(&self.depth);
+        if let Some(unique_id) = unique_id {
+            self.observe("macro", &[&**unique_id]);
+        }
         if let (0, Some(unique_id)) = (depth, unique_id) {
             let mut called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
             if !called.contains(unique_id) {

@@ -8,6 +8,7 @@
 //! | `machinery` | the one place that touches minijinja's internals, and the one lifetime extension |
 //! | `macros`, `library` | compiled macros, how arguments are bound, in which order names are found |
 //! | `context`, `engine` | one render |
+//! | `observe` | what renders have looked at |
 //! | `pyvalue`, `ops`, `filters`, `methods` | Python's values and what can be done with them |
 //! | `error`, `syntax`, `linemap` | what went wrong, and where |
 
@@ -26,6 +27,7 @@ mod methods;
 mod modules;
 mod names;
 mod native;
+mod observe;
 mod ops;
 pub mod pyvalue;
 mod scan;
@@ -47,5 +49,6 @@ pub use macros::{MacroDef, compile_macros};
 pub use minijinja::value;
 pub use minijinja::{Error, ErrorKind, State, Value};
 pub use modules::Modules;
+pub use observe::{Observation, Observer, observer, watched};
 pub use scan::{Block, BlockKind, blocks, stray_tags};
 pub use template::Template;

@@ -10,6 +10,8 @@ use super::{
     Config, Detail, Disabled, Exposure, Manifest, Node, RefCall, ResourceType, Source, Span, UniqueId, UnitTest,
 };
 
+use crate::store::{Reader, Stored, Writer};
+
 /// What a `unique_id` of the graph stands for.
 #[derive(Debug, Clone, Copy)]
 pub enum Resource<'a> {
@@ -37,6 +39,15 @@ pub(super) struct Index {
     /// (source, table) -> sources of any package.
     sources: HashMap<(String, String), Vec<UniqueId>>,
     disabled_refs: HashMap<String, Vec<UniqueId>>,
+}
+
+/// It is made anew from what it leads to.
+impl Stored for Index {
+    fn store(&self, _: &mut Writer) {}
+
+    fn load(_: &mut Reader<'_>) -> Option<Self> {
+        Some(Self::default())
+    }
 }
 
 impl Manifest {

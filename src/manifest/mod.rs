@@ -17,6 +17,7 @@ mod naming;
 mod node;
 mod parse;
 mod resolve;
+pub mod saved;
 mod tree;
 
 use std::sync::Arc;
@@ -28,12 +29,13 @@ pub use hash::{md5, sha256};
 pub use json::contract_checksum;
 pub use lookup::{Missing, Resource, version_text};
 pub use node::*;
-pub use parse::{Parsed, is_call, parse};
+pub use parse::{Parsed, is_call, library, parse};
 
 use crate::diag::{Diagnostic, Span};
+use crate::store::Stored;
 
 /// The whole project, immutable. Maps are in dbt's order of parsing; lookups by `unique_id`.
-#[derive(Debug)]
+#[macro_rules_attribute::derive(Debug, Stored!)]
 pub struct Manifest {
     /// The root project.
     pub project_name: Arc<str>,
@@ -58,7 +60,7 @@ pub struct Manifest {
     index: lookup::Index,
 }
 
-#[derive(Debug, Clone)]
+#[macro_rules_attribute::derive(Debug, Clone, Stored!)]
 pub enum Disabled {
     Node(Arc<Node>),
     Source(Arc<Source>),

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use macro_rules_attribute::derive;
 use serde_json::{Map, Value};
 
 use crate::diag::Span;
+use crate::store::Stored;
 
 /// A `unique_id`: `model.pkg.name`.
 pub type UniqueId = Arc<str>;
 
 /// dbt's resource types that run or are compiled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Stored!)]
 pub enum ResourceType {
     Model,
     Seed,
@@ -63,7 +65,7 @@ impl ResourceType {
 }
 
 /// One `ref(...)` as it was written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Stored!)]
 pub struct RefCall {
     pub name: String,
     pub package: Option<String>,
@@ -79,7 +81,7 @@ impl RefCall {
 }
 
 /// A column of a properties file.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Stored!)]
 pub struct ColumnInfo {
     pub name: String,
     pub description: String,
@@ -94,21 +96,21 @@ pub struct ColumnInfo {
 }
 
 /// A node's configuration: only what was set somewhere; [`Config::get`] falls back to dbt's defaults.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Stored!)]
 pub struct Config {
     pub resource: ResourceType,
     pub values: Map<String, Value>,
 }
 
 /// `file.checksum`: sha256 of the content, or of the path for big seeds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Stored!)]
 pub struct Checksum {
     pub name: &'static str,
     pub checksum: String,
 }
 
 /// Everything that compiles or runs, except unit tests: models, seeds, snapshots, data tests, analyses, operations.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Stored!)]
 pub struct Node {
     pub unique_id: UniqueId,
     pub resource_type: ResourceType,
@@ -195,7 +197,7 @@ impl Node {
 }
 
 /// What only one kind of node has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Stored!)]
 pub enum Detail {
     Model(ModelDetail),
     Seed {
@@ -212,7 +214,7 @@ pub enum Detail {
     },
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Stored!)]
 pub struct ModelDetail {
     pub access: Access,
     pub constraints: Vec<Value>,
@@ -223,7 +225,7 @@ pub struct ModelDetail {
     pub time_spine: Option<Value>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Stored!)]
 pub enum Access {
     Private,
     #[default]
@@ -241,7 +243,7 @@ impl Access {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Stored!)]
 pub struct GenericTest {
     /// `not_null`, `relationships` …
     pub test_name: String,
@@ -259,7 +261,7 @@ pub struct GenericTest {
 }
 
 /// A table of a source.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Stored!)]
 pub struct Source {
     pub unique_id: UniqueId,
     pub source_name: String,
@@ -295,20 +297,20 @@ pub struct Source {
 }
 
 /// `freshness:` of a source table, merged with its source's.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Stored!)]
 pub struct Freshness {
     pub warn_after: Option<Age>,
     pub error_after: Option<Age>,
     pub filter: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Stored!)]
 pub struct Age {
     pub count: u64,
     pub period: Period,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Stored!)]
 pub enum Period {
     Minute,
     Hour,
@@ -326,7 +328,7 @@ impl Age {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Stored!)]
 pub struct Exposure {
     pub unique_id: UniqueId,
     pub name: String,
@@ -351,7 +353,7 @@ pub struct Exposure {
     pub span: Option<Span>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Stored!)]
 pub struct Group {
     pub unique_id: UniqueId,
     pub name: String,
@@ -364,7 +366,7 @@ pub struct Group {
 }
 
 /// A `{% docs %}` block.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Stored!)]
 pub struct Doc {
     pub unique_id: UniqueId,
     pub name: String,
@@ -375,7 +377,7 @@ pub struct Doc {
 }
 
 /// A macro as the manifest shows it; its compiled form is in the jinja library.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Stored!)]
 pub struct Macro {
     pub unique_id: UniqueId,
     pub name: String,
@@ -394,7 +396,7 @@ pub struct Macro {
 }
 
 /// Rows of a unit test's input or expectation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Stored!)]
 pub enum Rows {
     /// `format: dict` and `csv` (inline or fixture file), already read.
     Values(Vec<Map<String, Value>>),
@@ -402,7 +404,7 @@ pub enum Rows {
     Sql(String),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Stored!)]
 pub struct UnitTestInput {
     /// As written: `ref('orders')`, `source('a', 'b')`, `this`.
     pub input: String,
@@ -413,7 +415,7 @@ pub struct UnitTestInput {
     pub fixture: Option<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Stored!)]
 pub struct UnitTest {
     pub unique_id: UniqueId,
     pub name: String,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::settings;
-use super::{FilePath, Files, Package, PackageFile};
+use super::{FilePath, Files, Package, PackageFile, Stat};
 use crate::diag::{Diagnostic, SourceFile};
 use crate::yaml;
 
@@ -43,7 +43,7 @@ fn package(name: &str, diags: &mut Vec<Diagnostic>) -> Option<Package> {
                     relative: relative.to_owned(),
                     absolute: PathBuf::from(file.path),
                 };
-                files.macros.push(PackageFile { path, source });
+                files.macros.push(PackageFile { path, source, stat: Stat::default() });
             }
             _ if file.path == "dbt_project.yml" => project = Some(source),
             _ => {}

@@ -8,7 +8,8 @@ use ignore::WalkBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
 
-use super::{FilePath, Files, PackageFile, Paths, location, secrets};
+use super::known::Content;
+use super::{FilePath, Files, Known, PackageFile, Paths, location, secrets};
 use crate::diag::{self, Code, Diagnostic, SourceFile};
 
 /// Reads a text file; `name` is how messages call it. Line breaks become `\n`, a byte order mark is dropped.
@@ -31,11 +32,34 @@ pub(super) fn read_packages(path: &Path, name: &str) -> diag::Result<Arc<SourceF
 }
 
 fn text(path: &Path, name: &str) -> diag::Result<String> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Diagnostic::error(Code::File, format!("cannot read `{name}`: {}", reason(&error))).boxed())?;
+    decoded(std::fs::read(path).map_err(|error| unreadable(name, &error))?, name)
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> Box<Diagnostic> {
+    Diagnostic::error(Code::File, format!("cannot read `{name}`: {}", reason(error))).boxed()
+}
+
+fn decoded(bytes: Vec<u8>, name: &str) -> diag::Result<String> {
     let text = String::from_utf8(bytes).map_err(|error| not_utf8(name, &error).boxed())?;
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     Ok(if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text })
+}
+
+/// Reads a file of a package, unless it is known and unchanged.
+fn read_known(path: FilePath, name: &str, known: &Known) -> diag::Result<PackageFile> {
+    let (stat, content) = known.bytes(&path.absolute).map_err(|error| unreadable(name, &error))?;
+    let source = match content {
+        Content::Known(source) if source.path == name => source.clone(),
+        Content::Known(source) => SourceFile::new(name, source.text.as_str()),
+        Content::Read { bytes, known } => {
+            let text = decoded(bytes, name)?;
+            match known.filter(|known| known.path == name && known.text == text) {
+                Some(known) => known.clone(),
+                None => SourceFile::new(name, text),
+            }
+        }
+    };
+    Ok(PackageFile { path, source, stat })
 }
 
 /// The operating system's words without its error number.
@@ -69,7 +93,10 @@ enum Kind {
 }
 
 /// Finds and reads all files of a package. `prefix` goes before their names in messages.
-pub(super) fn discover(root: &Path, prefix: &str, paths: &Paths, diags: &mut Vec<Diagnostic>) -> Files {
+pub(super) fn discover(root: &Path, prefix: &str, paths: &Paths, known: &Known, diags: &mut Vec<Diagnostic>) -> Files {
+    if let Some(files) = known.package(root) {
+        return files.clone();
+    }
     let ignored = dbtignore(root, diags);
     let found = find(root, paths, &ignored, diags);
     let (seeds, texts): (Vec<_>, Vec<_>) = found.into_iter().partition(|((kind, _), _)| *kind == Kind::Seed);
@@ -77,10 +104,11 @@ pub(super) fn discover(root: &Path, prefix: &str, paths: &Paths, diags: &mut Vec
         .into_par_iter()
         .map(|((kind, _), path)| {
             let name = if prefix.is_empty() { path.original.clone() } else { format!("{prefix}/{}", path.original) };
-            (kind, self::read(&path.absolute, &name).map(|source| PackageFile { path, source }))
+            (kind, read_known(path, &name, known))
         })
         .collect();
-    let mut files = Files { seeds: seeds.into_iter().map(|(_, path)| path).collect(), ..Files::default() };
+    let seeds = seeds.into_par_iter().map(|(_, path)| known.seed(path)).collect();
+    let mut files = Files { seeds, ..Files::default() };
     for (kind, file) in read {
         let list = match kind {
             Kind::Model | Kind::Seed => &mut files.models,

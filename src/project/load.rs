@@ -11,7 +11,7 @@ use super::context::{self, Secrecy};
 use super::settings::{self, Origin};
 use super::vars::Declaration;
 use super::{
-    Document, Env, Invocation, Package, PackageConfig, Profile, Project, ProjectOnly, Request, Secrets, Vars,
+    Document, Env, Invocation, Known, Package, PackageConfig, Profile, Project, ProjectOnly, Request, Secrets, Vars,
     WrittenVars, behavior, embedded, files, location, packages, profile, render,
 };
 use crate::diag::{self, Code, Deprecation, Diagnostic, SourceFile, Span};
@@ -23,8 +23,20 @@ use crate::yaml::{self, Fields, Node};
 /// # Errors
 /// Everything that is wrong with them, as far as it can be seen at once; warnings are among it.
 pub fn load(request: &Request, engine: &Engine) -> Result<Project, Vec<Diagnostic>> {
+    load_known(request, engine, |_| Known::default())
+}
+
+/// Like [`load`], but files that `known` has are read only if they have changed. It is given the target folder.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_known(
+    request: &Request,
+    engine: &Engine,
+    known: impl FnOnce(&Path) -> Known,
+) -> Result<Project, Vec<Diagnostic>> {
     let mut diags = Vec::new();
-    let loaded = Loader::new(request, engine).project(&mut diags);
+    let loaded = Loader::new(request, engine).project(known, &mut diags);
     finish(loaded, diags, |project, warnings| project.warnings = warnings)
 }
 
@@ -116,7 +128,7 @@ impl<'a> Loader<'a> {
         })
     }
 
-    fn project(mut self, diags: &mut Vec<Diagnostic>) -> Option<Project> {
+    fn project(mut self, known: impl FnOnce(&Path) -> Known, diags: &mut Vec<Diagnostic>) -> Option<Project> {
         let root = location::root(self.request).map_err(|error| diags.push(*error)).ok()?;
         let vars = self.vars_file(&root, diags);
         let written = self.project_file(&root, "", diags)?;
@@ -128,8 +140,9 @@ impl<'a> Loader<'a> {
         let name: Arc<str> = Arc::from(name);
         let folders = Folders::new(self.request, &root, &config);
 
-        let mut packages = vec![self.read_files(name.clone(), root.clone(), "", config, diags)];
-        packages.extend(self.installed(&root, &name, &folders.packages_install, &profile, diags));
+        let known = known(&folders.target);
+        let mut packages = vec![self.read_files(name.clone(), root.clone(), "", config, &known, diags)];
+        packages.extend(self.installed(&root, &name, &folders.packages_install, &profile, &known, diags));
         packages.extend(embedded::packages(&profile.kind, diags));
         let selectors = self.selectors(&root, &profile, diags);
 
@@ -242,9 +255,10 @@ impl<'a> Loader<'a> {
         root: PathBuf,
         prefix: &str,
         config: PackageConfig,
+        known: &Known,
         diags: &mut Vec<Diagnostic>,
     ) -> Package {
-        let files = files::discover(&root, prefix, &config.paths, diags);
+        let files = files::discover(&root, prefix, &config.paths, known, diags);
         Package { name, root, embedded: false, config, files }
     }
 
@@ -255,6 +269,7 @@ impl<'a> Loader<'a> {
         root_name: &str,
         folder: &Path,
         profile: &Profile,
+        known: &Known,
         diags: &mut Vec<Diagnostic>,
     ) -> Vec<Package> {
         let requested = packages::requested(root, "", self.engine, &self.invocation, diags);
@@ -284,7 +299,7 @@ impl<'a> Loader<'a> {
                 );
                 continue;
             }
-            found.push(self.read_files(name, path, &prefix, config, diags));
+            found.push(self.read_files(name, path, &prefix, config, known, diags));
         }
         let names: Vec<&str> = found.iter().map(|package| &*package.name).collect();
         diags.extend(packages::missing(&requested, &names, root, folder, &self.invocation.secrets));

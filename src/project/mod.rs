@@ -10,6 +10,7 @@ mod dotenv;
 mod embedded;
 mod env;
 mod files;
+mod known;
 mod load;
 mod location;
 mod packages;
@@ -30,12 +31,14 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 pub use env::Env;
-pub use load::{load, load_project_only, profile_name};
+pub use known::{Known, Stat};
+pub use load::{load, load_known, load_project_only, profile_name};
 pub use location::find_root;
 pub use secrets::Secrets;
 pub use vars::Vars;
 
 use crate::diag::{Diagnostic, SourceFile, Span};
+use crate::store::Stored;
 use crate::yaml;
 
 /// The dbt version whose behaviour this engine keeps: `dbt_version` in Jinja, and what `require-dbt-version` is
@@ -240,12 +243,12 @@ pub struct Hook {
 }
 
 /// The files of a package, each list sorted by path.
-#[derive(Debug, Default)]
+#[macro_rules_attribute::derive(Debug, Clone, Default, PartialEq, Stored!)]
 pub struct Files {
     /// `.sql` and `.py`.
     pub models: Vec<PackageFile>,
     /// Not read here: seeds may be large.
-    pub seeds: Vec<FilePath>,
+    pub seeds: Vec<SeedFile>,
     /// Singular tests.
     pub tests: Vec<PackageFile>,
     /// `<test path>/generic/**/*.sql`.
@@ -262,7 +265,7 @@ pub struct Files {
 }
 
 /// How a file is called.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[macro_rules_attribute::derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Stored!)]
 pub struct FilePath {
     /// Relative to the package's root, with `/`: `models/staging/stg_orders.sql` (dbt's `original_file_path`).
     pub original: String,
@@ -273,10 +276,41 @@ pub struct FilePath {
 }
 
 /// A file that has been read.
-#[derive(Debug, Clone)]
+#[macro_rules_attribute::derive(Debug, Clone, Stored!)]
 pub struct PackageFile {
     pub path: FilePath,
     pub source: Arc<SourceFile>,
+    /// As it was when it was read.
+    pub stat: Stat,
+}
+
+/// The same file with the same text.
+impl PartialEq for PackageFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+            && (Arc::ptr_eq(&self.source, &other.source)
+                || self.source.path == other.source.path && self.source.text == other.source.text)
+    }
+}
+
+/// A seed; its rows are read when they are needed.
+#[macro_rules_attribute::derive(Debug, Clone, Stored!)]
+pub struct SeedFile {
+    pub path: FilePath,
+    pub stat: Stat,
+    /// Of its bytes; none of a large one.
+    pub digest: Option<String>,
+}
+
+/// The same file, surely unchanged.
+impl PartialEq for SeedFile {
+    fn eq(&self, other: &Self) -> bool {
+        let same_bytes = match (&self.digest, &other.digest) {
+            (Some(own), Some(other)) => own == other,
+            _ => self.stat == other.stat && self.stat.settled,
+        };
+        self.path == other.path && same_bytes
+    }
 }
 
 /// The chosen target of profiles.yml.

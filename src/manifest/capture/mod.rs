@@ -13,10 +13,10 @@ use serde_json::Map;
 pub use adapter::{adapter, api};
 pub use relation::relation;
 
-use super::{Node, RefCall, merge};
+use super::{Node, RefCall, UniqueId, merge};
 use crate::adapter::Relation;
 use crate::jinja::value::{Enumerator, Object, ObjectRepr};
-use crate::jinja::{Args, Context, Error, Mode, Namespace, State, Value, fail, function, pyvalue};
+use crate::jinja::{Args, Context, Error, Mode, Namespace, Observer, State, Value, fail, function, observer, pyvalue};
 use crate::project::{Project, context};
 
 /// What one node's render called.
@@ -59,7 +59,8 @@ pub fn node_context(
     let source = source(recorder.clone(), this.clone());
     let config = Value::from_object(ConfigCall { recorder: recorder.clone() });
     let own = [("ref", reference.clone()), ("source", source.clone()), ("config", config.clone())];
-    let builtins = Value::from_object(Builtins { own, base: base.get("builtins").cloned() });
+    let observed = observer(&base).map(|observer| (observer, node.unique_id.clone()));
+    let builtins = Value::from_object(Builtins { own, base: base.get("builtins").cloned(), observed });
     Context::new(namespace, Mode::Parse)
         .base(base)
         .set("ref", reference)
@@ -189,6 +190,7 @@ fn entries(value: &Value) -> Result<Vec<(String, Value)>, Error> {
 struct Builtins {
     own: [(&'static str, Value); 3],
     base: Option<Value>,
+    observed: Option<(Arc<Observer>, UniqueId)>,
 }
 
 impl Object for Builtins {
@@ -199,7 +201,13 @@ impl Object for Builtins {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
         let own = self.own.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone());
-        own.or_else(|| self.base.as_ref()?.get_item(key).ok().filter(|value| !value.is_undefined()))
+        own.or_else(|| {
+            let value = self.base.as_ref()?.get_item(key).ok().filter(|value| !value.is_undefined())?;
+            if let Some((observer, node)) = self.observed.as_ref().filter(|_| Observer::concerns(name)) {
+                observer.observe(Some(node.clone()), "builtins", &[name]);
+            }
+            Some(value)
+        })
     }
 }
 
@@ -232,9 +240,11 @@ impl Object for Model {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        // What `var` asks for in every node, without making the dictionary.
-        if key.as_str() == Some("package_name") {
-            return Some(Value::from(&*self.node.package));
+        // What `var` and observers ask for in every node, without making the dictionary.
+        match key.as_str() {
+            Some("package_name") => return Some(Value::from(&*self.node.package)),
+            Some("unique_id") => return Some(Value::from(self.node.unique_id.clone())),
+            _ => {}
         }
         self.value().get_item(key).ok().filter(|value| !value.is_undefined())
     }

@@ -37,7 +37,7 @@ pub fn drafts(project: &Project, maximum_seed_bytes: u64, diags: &mut Vec<Diagno
     for package in &project.packages {
         let files = &package.files;
         outcomes.par_extend(files.models.par_iter().map(|file| model(package, file)));
-        outcomes.par_extend(files.seeds.par_iter().map(|path| seed(package, path, maximum_seed_bytes)));
+        outcomes.par_extend(files.seeds.par_iter().map(|file| seed(package, &file.path, maximum_seed_bytes)));
         outcomes.par_extend(files.snapshots.par_iter().map(|file| snapshots(package, file)));
         outcomes.par_extend(files.tests.par_iter().map(|file| Ok(vec![singular_test(package, file)])));
         outcomes.par_extend(files.analyses.par_iter().map(|file| Ok(vec![analysis(package, file)])));

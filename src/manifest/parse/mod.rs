@@ -38,22 +38,25 @@ use self::source::BuiltSource;
 use super::dispatch::Dispatcher;
 use super::known::KnownConfigs;
 use super::naming::Naming;
+use super::saved::{Observed, Remembering};
 use super::tree::ConfigTrees;
 use super::{Disabled, Manifest, Node, ResourceType, UniqueId, capture, checks, microbatch, resolve};
 use crate::adapter::{Adapter, Include, Relation};
 use crate::diag::log::Log;
 use crate::diag::{Code, Diagnostic, Span};
-use crate::jinja::{Context, Engine, Library, Mode, Namespace, Value};
+use crate::jinja::{Context, Engine, Library, Mode, Namespace, Observer, Value, watched};
 use crate::project::{Project, context};
 
 /// A parsed project: what runs, and the macros to run it with.
 pub struct Parsed {
     pub manifest: Arc<Manifest>,
     pub library: Arc<Library>,
-    pub dispatcher: Arc<Dispatcher>,
+    /// What the parse depended on and said; none where the manifest is a saved one.
+    pub observed: Option<Observed>,
 }
 
 /// What is known of the database without asking it.
+#[derive(Debug)]
 pub struct Dialect {
     pub quote_char: char,
     pub include: Include,
@@ -64,7 +67,7 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    fn new(project: &Project, adapter: &dyn Adapter) -> Self {
+    pub fn new(project: &Project, adapter: &dyn Adapter) -> Self {
         let quoting = &project.root_package().config.quoting;
         Self {
             quote_char: adapter.quote_char(),
@@ -149,7 +152,8 @@ pub fn parse(
         return Err(diags);
     }
     let dispatcher = Arc::new(Dispatcher::new(project, adapter, library.clone()));
-    let setup = setup(project, adapter, engine, log, &dispatcher, &docs, &mut diags);
+    let (observer, log) = (Arc::new(Observer::default()), Arc::new(Remembering::new(log.clone())));
+    let setup = setup(project, adapter, engine, log.clone(), &observer, &dispatcher, &docs, &mut diags);
     let mut properties = read_properties(&setup, &mut diags);
     let macros =
         macro_files.nodes(&dispatcher, &library, std::mem::take(&mut properties.macros), setup.now, &mut diags);
@@ -177,7 +181,18 @@ pub fn parse(
         return Err(diags);
     }
     manifest.warnings = diags;
-    Ok(Parsed { manifest: Arc::new(manifest), library, dispatcher })
+    let observed = Observed { seen: observer.seen(), said: log.said() };
+    Ok(Parsed { manifest: Arc::new(manifest), library, observed: Some(observed) })
+}
+
+/// The macros of a project whose manifest is known.
+///
+/// # Errors
+/// As [`parse`].
+pub fn library(project: &Project) -> Result<Arc<Library>, Vec<Diagnostic>> {
+    let mut diags = Vec::new();
+    let library = MacroFiles::read(project, &mut diags).library(project, &mut diags);
+    if diags.iter().any(Diagnostic::is_error) { Err(diags) } else { Ok(Arc::new(library)) }
 }
 
 fn in_batches(project: &Project, library: &Library) -> bool {
@@ -212,7 +227,8 @@ fn setup<'a>(
     project: &'a Project,
     adapter: &dyn Adapter,
     engine: &'a Engine,
-    log: &Arc<dyn Log>,
+    log: Arc<dyn Log>,
+    observer: &Arc<Observer>,
     dispatcher: &Arc<Dispatcher>,
     docs: &Arc<Docs>,
     diags: &mut Vec<Diagnostic>,
@@ -221,8 +237,16 @@ fn setup<'a>(
     let dialect = Dialect::new(project, adapter);
     let stub = capture::adapter(dispatcher.clone(), dialect.unnamed());
     let api = capture::api(dialect.unnamed());
-    let parse_base = context::base(project, engine, Mode::Parse, log.clone());
-    let run_base = context::base(project, engine, Mode::Execute, log.clone());
+    let mut parse_base = context::base(project, engine, Mode::Parse, log.clone());
+    let mut run_base = context::base(project, engine, Mode::Execute, log);
+    for base in [&mut parse_base, &mut run_base] {
+        base.extend([observer.entry()]);
+        for name in ["flags", "target"] {
+            if let Some(mapping) = base.remove(name) {
+                base.insert(name, watched(name, mapping, observer));
+            }
+        }
+    }
     let yaml_base = Arc::new(run_base.clone());
     let naming_base = Arc::new(capture::parse_names(run_base, project, stub.clone(), api.clone()));
     let base = Arc::new(capture::parse_names(parse_base, project, stub, api));

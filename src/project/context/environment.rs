@@ -27,6 +27,9 @@ pub(super) fn env_var(env: Env, secrecy: Secrecy) -> Value {
         let name = args.string("name")?;
         let default = args.optional("default")?.filter(|default| !default.is_none());
         args.finish()?;
+        if let Some(context) = jinja::context(state) {
+            context.observe("env_var", &[&name]);
+        }
         let secret = name.starts_with(secrets::PREFIX);
         if secret && secrecy == Secrecy::Forbidden {
             return Err(jinja::raise(

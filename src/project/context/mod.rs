@@ -141,6 +141,11 @@ pub fn metadata_envs(project: &Project) -> Value {
 
 /// `target`: the credentials without secrets, and how the target is called.
 fn target(profile: &Profile) -> Value {
+    pyvalue::frozen(Arc::new(Json::Object(visible_target(profile))))
+}
+
+/// `target` as templates see it.
+pub fn visible_target(profile: &Profile) -> Map<String, Json> {
     let mut target: Map<String, Json> = profile
         .credentials
         .iter()
@@ -157,7 +162,7 @@ fn target(profile: &Profile) -> Value {
         ("database", Json::from(profile.database.clone())),
     ];
     target.extend(named.map(|(name, value)| (name.to_owned(), value)));
-    pyvalue::frozen(Arc::new(Json::Object(target)))
+    target
 }
 
 /// Whether a key of a target holds something that must not be seen.

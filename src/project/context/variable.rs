@@ -35,9 +35,7 @@ impl Object for Var {
         let name = args.string("name")?;
         let default = args.optional("default")?;
         args.finish()?;
-        let context = jinja::context(state);
-        let package = package(context.as_ref());
-        input::note(context.as_ref(), || Input::Var { package: package.as_str().into(), name: name.clone() });
+        let package = observed(state, &name);
         if let Some(value) = self.vars.get(&package, &name) {
             return Ok(pyvalue::from_json(value));
         }
@@ -57,11 +55,19 @@ impl Object for Var {
         let mut args = Args::new("has_var", args);
         let name = args.string("name")?;
         args.finish()?;
-        let context = jinja::context(state);
-        let package = package(context.as_ref());
-        input::note(context.as_ref(), || Input::Var { package: package.as_str().into(), name: name.clone() });
-        Ok(Value::from(self.vars.get(&package, &name).is_some()))
+        Ok(Value::from(self.vars.get(&observed(state, &name), &name).is_some()))
     }
+}
+
+/// The package whose variables count here, once it has been noted that this one is asked for.
+fn observed(state: &State<'_, '_>, name: &str) -> String {
+    let context = jinja::context(state);
+    let package = package(context.as_ref());
+    input::note(context.as_ref(), || Input::Var { package: package.as_str().into(), name: name.to_owned() });
+    if let Some(context) = context {
+        context.observe("var", &[&package, name]);
+    }
+    package
 }
 
 /// The package whose variables count here; empty for the root project's.

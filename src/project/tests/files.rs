@@ -24,7 +24,7 @@ fn files_are_found_by_folder_and_kind() {
     assert_eq!(originals(&files.models), ["models/b.sql", "models/p.py", "models/staging/a.sql"]);
     assert_eq!(files.models[2].path.relative, "staging/a.sql");
     assert_eq!(files.models[2].source.path, "models/staging/a.sql");
-    assert_eq!(files.seeds[0].original, "seeds/s.csv");
+    assert_eq!(files.seeds[0].path.original, "seeds/s.csv");
     assert_eq!(originals(&files.tests), ["tests/t.sql"]);
     assert_eq!(originals(&files.generic_tests), ["tests/generic/g.sql"]);
     assert_eq!(originals(&files.fixtures), ["tests/fixtures/f.csv"]);

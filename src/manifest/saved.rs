@@ -1,0 +1,379 @@
+//! Partial parsing: what one parse leaves for the next in `target/partial_parse.bin`, and when that may be used.
+//!
+//! A parse depends on the project's files, on a few settings that are compared as a whole ([`inputs`]), and on what
+//! Jinja has looked at while it ran, which an [`Observer`] has written down. Where all of it is as it was, the manifest
+//! is what it was. Whatever is wrong with the saved state only means that the project is parsed anew.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use macro_rules_attribute::derive;
+use serde_json::{Map, Value};
+
+use super::hash::sha256;
+use super::parse::Dialect;
+use super::{Manifest, UniqueId};
+use crate::adapter::Adapter;
+use crate::diag::log::{Level, Log, LogEntry};
+use crate::jinja::{Engine, Observation};
+use crate::project::{Files, Known, PackageConfig, Project, context};
+use crate::store::{self, Sections, Stored, Tables, Writer};
+
+/// The name of the file in the target folder.
+pub const FILE: &str = "partial_parse.bin";
+
+/// Of this very build: values are stored as the build has them.
+const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("HEADWATER_SOURCES"));
+
+const TABLES: usize = 0;
+const HEAD: usize = 1;
+const MANIFEST: usize = 2;
+
+/// Flags that say what a command does with the manifest, not what is in it. Templates that look at them are observed.
+const OF_COMMANDS: &[&str] = &[
+    "ARGS",
+    "CACHE_SELECTED_ONLY",
+    "CLEAN_PROJECT_FILES_ONLY",
+    "COMPILE",
+    "DEBUG",
+    "DEFER",
+    "DEFER_STATE",
+    "EMPTY",
+    "EMPTY_CATALOG",
+    "EVENT_TIME_END",
+    "EVENT_TIME_START",
+    "EXCLUDE",
+    "EXCLUDE_RESOURCE_TYPES",
+    "FAIL_FAST",
+    "FAVOR_STATE",
+    "FULL_REFRESH",
+    "INDIRECT_SELECTION",
+    "INLINE",
+    "INTROSPECT",
+    "INVOCATION_COMMAND",
+    "LOG_FORMAT",
+    "LOG_LEVEL",
+    "LOG_PATH",
+    "MACRO",
+    "PARTIAL_PARSE",
+    "PARTIAL_PARSE_FILE_DIFF",
+    "PARTIAL_PARSE_FILE_PATH",
+    "POPULATE_CACHE",
+    "PRINT",
+    "PRINTER_WIDTH",
+    "PROFILE",
+    "PROFILES_DIR",
+    "PROJECT_DIR",
+    "QUIET",
+    "RESOURCE_TYPES",
+    "SAMPLE",
+    "SELECT",
+    "SELECTOR",
+    "SEND_ANONYMOUS_USAGE_STATS",
+    "SHOW_ALL_DEPRECATIONS",
+    "STATE",
+    "STATIC",
+    "STORE_FAILURES",
+    "TARGET",
+    "TARGET_PATH",
+    "THREADS",
+    "USE_COLORS",
+    "VARS",
+    "VERSION_CHECK",
+    "WARN_ERROR",
+    "WARN_ERROR_OPTIONS",
+    "WHICH",
+    "WRITE_JSON",
+];
+
+/// What a parse depends on, besides the manifest that it gave.
+#[derive(Debug, Clone, Stored!)]
+struct Head {
+    /// Digests are of this and the value, so that nobody can look up short values.
+    salt: String,
+    /// Name and digest.
+    inputs: Vec<(String, String)>,
+    seen: Vec<Seen>,
+    said: Vec<Said>,
+    packages: Vec<SavedPackage>,
+}
+
+/// Something that templates have looked at.
+#[derive(Debug, Clone, Stored!)]
+struct Seen {
+    name: String,
+    arguments: Vec<String>,
+    /// None: it is another one every time.
+    digest: Option<String>,
+    nodes: Vec<Option<UniqueId>>,
+}
+
+/// A line that a template has written to the log.
+#[derive(Debug, Clone, Stored!)]
+pub struct Said {
+    level: u8,
+    node: Option<String>,
+    event: &'static str,
+    text: String,
+}
+
+#[derive(Debug, Clone, Stored!)]
+struct SavedPackage {
+    name: String,
+    root: PathBuf,
+    files: Files,
+}
+
+/// What happened while a project was parsed.
+#[derive(Debug, Default)]
+pub struct Observed {
+    pub seen: Vec<(Observation, Vec<Option<UniqueId>>)>,
+    pub said: Vec<Said>,
+}
+
+/// A log that remembers what is written to it.
+pub struct Remembering {
+    pub log: Arc<dyn Log>,
+    said: Mutex<Vec<Said>>,
+}
+
+impl Remembering {
+    pub fn new(log: Arc<dyn Log>) -> Self {
+        Self { log, said: Mutex::default() }
+    }
+
+    pub fn said(&self) -> Vec<Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Log for Remembering {
+    fn write(&self, entry: &LogEntry<'_>) {
+        let said = Said {
+            level: LEVELS.iter().position(|level| *level == entry.level).unwrap_or_default() as u8,
+            node: entry.node.map(str::to_owned),
+            event: entry.event,
+            text: entry.text.to_owned(),
+        };
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).push(said);
+        self.log.write(entry);
+    }
+}
+
+const LEVELS: [Level; 4] = [Level::Debug, Level::Info, Level::Warn, Level::Error];
+
+/// The state that an earlier parse has left.
+#[derive(Debug)]
+pub struct Saved {
+    sections: Sections,
+    tables: Tables,
+    head: Head,
+}
+
+impl Saved {
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// Why there is nothing to be used, as the end of a sentence.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let sections = store::read(path, BUILD)?;
+        let damaged = || "the saved state is damaged".to_owned();
+        let tables = sections.section(TABLES).and_then(|bytes| Tables::load(&bytes)).ok_or_else(damaged)?;
+        let head = sections.section(HEAD).and_then(|bytes| store::from_bytes(&bytes, &tables)).ok_or_else(damaged)?;
+        Ok(Self { sections, tables, head })
+    }
+
+    /// The files as they were. With `assume` they are taken to be so.
+    pub fn known(&self, assume: bool) -> Known {
+        let packages = self.head.packages.iter();
+        Known::new(packages.map(|package| (package.root.clone(), package.files.clone())).collect(), assume)
+    }
+
+    /// The manifest, if the project is as it was.
+    ///
+    /// # Errors
+    /// What has changed, as the end of a sentence.
+    pub fn manifest(&self, project: &Project, adapter: &dyn Adapter, engine: &Engine) -> Result<Manifest, String> {
+        let own = project.packages.iter().filter(|package| !package.embedded).map(|package| &*package.name);
+        if !own.eq(self.head.packages.iter().map(|package| package.name.as_str())) {
+            return Err("other packages are installed".to_owned());
+        }
+        self.compare_inputs(project, adapter, engine)?;
+        self.compare_seen(project)?;
+        self.compare_files(project)?;
+        let manifest: Option<Manifest> =
+            self.sections.section(MANIFEST).and_then(|bytes| store::from_bytes(&bytes, &self.tables));
+        manifest.map(Manifest::indexed).ok_or_else(|| "the saved state is damaged".to_owned())
+    }
+
+    /// Writes to the log what the templates wrote that are not rendered again.
+    pub fn repeat(&self, log: &dyn Log) {
+        for said in &self.head.said {
+            let level = LEVELS.get(usize::from(said.level)).copied().unwrap_or(Level::Debug);
+            let thread = std::thread::current();
+            log.write(&LogEntry {
+                level,
+                node: said.node.as_deref(),
+                thread: thread.name(),
+                event: said.event,
+                text: &said.text,
+            });
+        }
+    }
+
+    /// Saves the same again where files can now be told from changed ones without being read.
+    ///
+    /// # Errors
+    /// Why it could not, as the end of a sentence.
+    pub fn renew(&self, path: &Path, project: &Project) -> Result<(), String> {
+        let packages = saved_packages(project);
+        let stats = |packages: &[SavedPackage]| {
+            packages.iter().flat_map(|package| package.files.stats()).filter(|stat| stat.settled).collect::<Vec<_>>()
+        };
+        if stats(&packages) == stats(&self.head.packages) {
+            return Ok(());
+        }
+        let Head { salt, inputs, seen, said, .. } = self.head.clone();
+        let mut out = Writer::with(&self.tables);
+        let head = store::to_bytes(&Head { salt, inputs, seen, said, packages }, &mut out);
+        let manifest = self.sections.section(MANIFEST).ok_or("it is damaged")?;
+        store::write(path, BUILD, &[&out.tables(), &head, &manifest]).map_err(|error| error.to_string())
+    }
+
+    fn compare_inputs(&self, project: &Project, adapter: &dyn Adapter, engine: &Engine) -> Result<(), String> {
+        let now = inputs(&self.head.salt, project, adapter, engine);
+        let differs = |(name, digest): &&(String, String)| {
+            self.head.inputs.iter().find(|(known, _)| known == name).map(|(_, known)| known) != Some(digest)
+        };
+        let gone = |(name, _): &&(String, String)| !now.iter().any(|(other, _)| other == name);
+        match now.iter().find(differs).or_else(|| self.head.inputs.iter().find(gone)) {
+            Some((name, _)) => Err(format!("{name} has changed")),
+            None => Ok(()),
+        }
+    }
+
+    fn compare_seen(&self, project: &Project) -> Result<(), String> {
+        for seen in &self.head.seen {
+            let now = observed(project, &seen.name, &seen.arguments).map(|text| digest(&self.head.salt, &text));
+            if now.is_none() || now != seen.digest {
+                return Err(seen.reason());
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_files(&self, project: &Project) -> Result<(), String> {
+        let own = project.packages.iter().filter(|package| !package.embedded);
+        for (package, saved) in own.zip(&self.head.packages) {
+            if package.root != saved.root || package.files != saved.files {
+                return Err(format!("files of `{}` have changed", package.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Seen {
+    fn reason(&self) -> String {
+        match (self.name.as_str(), self.arguments.as_slice()) {
+            ("env_var", [name]) => format!("environment variable `{name}` has changed"),
+            ("var", [_, name]) => format!("variable `{name}` has changed"),
+            (name @ ("flags" | "target"), [key]) if !key.is_empty() => format!("`{name}.{key}` has changed"),
+            (name, _) if self.digest.is_none() => format!("`{name}` is used, which is different every time"),
+            (name, _) => format!("`{name}` is used and has changed"),
+        }
+    }
+}
+
+/// Leaves a parse for the next one.
+///
+/// # Errors
+/// Why it could not, as the end of a sentence.
+pub fn save(
+    path: &Path,
+    project: &Project,
+    adapter: &dyn Adapter,
+    engine: &Engine,
+    manifest: &Manifest,
+    parse: &Observed,
+) -> Result<(), String> {
+    let salt = uuid::Uuid::new_v4().to_string();
+    let seen = parse.seen.iter().map(|(observation, nodes)| Seen {
+        name: observation.name.clone(),
+        digest: observed(project, &observation.name, &observation.arguments).map(|text| digest(&salt, &text)),
+        arguments: observation.arguments.clone(),
+        nodes: nodes.clone(),
+    });
+    let head = Head {
+        inputs: inputs(&salt, project, adapter, engine),
+        seen: seen.collect(),
+        said: parse.said.clone(),
+        packages: saved_packages(project),
+        salt,
+    };
+    let mut out = Writer::default();
+    let head = store::to_bytes(&head, &mut out);
+    let manifest = store::to_bytes(manifest, &mut out);
+    if let Some(why) = out.refused() {
+        return Err(why.to_owned());
+    }
+    store::write(path, BUILD, &[&out.tables(), &head, &manifest]).map_err(|error| error.to_string())
+}
+
+fn saved_packages(project: &Project) -> Vec<SavedPackage> {
+    let own = project.packages.iter().filter(|package| !package.embedded);
+    own.map(|package| SavedPackage {
+        name: package.name.to_string(),
+        root: package.root.clone(),
+        files: package.files.clone(),
+    })
+    .collect()
+}
+
+fn digest(salt: &str, text: &str) -> String {
+    sha256(format!("{salt}\n{text}").as_bytes())
+}
+
+/// The settings that a parse depends on as a whole.
+fn inputs(salt: &str, project: &Project, adapter: &dyn Adapter, engine: &Engine) -> Vec<(String, String)> {
+    let flags: Map<String, Value> =
+        project.flags.iter().filter(|(name, _)| !OF_COMMANDS.contains(&name.as_str())).map(clone).collect();
+    let selectors = project.selectors.as_ref().map(|document| (&document.file.text, document.root.to_json()));
+    let mut inputs = vec![
+        ("the place of the project".to_owned(), format!("{:?}", project.root)),
+        ("the adapter".to_owned(), format!("{} {:?}", adapter.kind(), adapter.parents())),
+        ("the profile's database or schema".to_owned(), format!("{:?}", Dialect::new(project, adapter))),
+        ("one of the project's flags".to_owned(), Value::Object(flags).to_string()),
+        ("selectors.yml".to_owned(), format!("{selectors:?}")),
+        ("Python".to_owned(), engine.modules().is_some().to_string()),
+    ];
+    for package in project.packages.iter().filter(|package| !package.embedded) {
+        // Variables are observed one by one.
+        let config = PackageConfig { vars: None, ..package.config.clone() };
+        let text = format!("{:?}\n{config:?}\n{}", package.root, config.file.text);
+        inputs.push((format!("dbt_project.yml of `{}`", package.name), text));
+    }
+    inputs.into_iter().map(|(name, text)| (name, digest(salt, &text))).collect()
+}
+
+fn clone((name, value): (&String, &Value)) -> (String, Value) {
+    (name.clone(), value.clone())
+}
+
+/// What a template sees that looks at this now, as text; none where it is another every time.
+fn observed(project: &Project, name: &str, arguments: &[String]) -> Option<String> {
+    match (name, arguments) {
+        ("env_var", [name]) => Some(format!("{:?}", project.invocation.env.get(name))),
+        ("var", [package, name]) => Some(format!("{:?}", project.vars.get(package, name).map(Value::to_string))),
+        ("flags", [key]) => Some(entry(&project.flags, key)),
+        ("target", [key]) => Some(entry(&context::visible_target(&project.profile), key)),
+        // Their keys tell, and the files.
+        ("flags" | "target", []) | ("macro", _) => Some(String::new()),
+        _ => None,
+    }
+}
+
+/// One entry as text; of an empty name all of them.
+fn entry(map: &Map<String, Value>, key: &str) -> String {
+    if key.is_empty() { format!("{map:?}") } else { format!("{:?}", map.get(key)) }
+}
