@@ -29,6 +29,8 @@ def command_line(command: Iterable[str], options: Mapping[str, Any]) -> list[str
             import json
 
             argv += [flag, json.dumps(value, default=str)]
+        elif hasattr(value, "isoformat"):
+            argv += [flag, value.isoformat()]
         elif isinstance(value, (str, int, float, os.PathLike)):
             argv += [flag, os.fspath(value) if isinstance(value, os.PathLike) else str(value)]
         else:

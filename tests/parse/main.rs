@@ -8,5 +8,6 @@ mod configs;
 mod deprecations;
 mod errors;
 mod generic_tests;
+mod microbatch;
 mod project;
 mod resources;

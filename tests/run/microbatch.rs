@@ -155,6 +155,19 @@ fn a_failing_batch_fails_alone_and_retry_runs_only_it() {
 }
 
 #[test]
+fn macros_may_ask_for_one_half_of_the_subquery() {
+    let parts =
+        "{% set r = source('raw', 'clicks') %} -- {{ r.render_limited() }} {{ r.event_time_filter.field_name }}";
+    let mut project = clicks("", parts);
+    project.empty = true;
+    project.batches = asked("2024-01-01", "2024-01-02");
+    project.run(Verb::Run).succeeded();
+    let sql = project.read("target/compiled/shop/models/daily/daily_2024-01-01.sql");
+    assert!(sql.ends_with(" -- (select * from `raw`.`clicks` where false limit 0) _dbt_limit_subq_clicks at"), "{sql}");
+    assert!(sql.contains("limit 0) _dbt_limit_subq_clicks where at >= '2024-01-01 00:00:00'"), "{sql}");
+}
+
+#[test]
 fn rows_of_a_sample_are_those_of_the_batch_and_the_sample() {
     let mut project = clicks("", "");
     project.sample = Some(window("2024-01-01 06:00", "2024-01-02 18:00"));

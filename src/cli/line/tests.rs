@@ -120,3 +120,46 @@ fn only_the_status_is_coloured() {
     let line = with_status(Line::new(Level::Info, "", "", "1 of 1 PASS a ..."), "PASS in 0.01s".into(), Paint::Green);
     assert_eq!(line.painted(), "1 of 1 PASS a ... [\x1b[32mPASS in 0.01s\x1b[0m]");
 }
+
+#[test]
+fn batches_are_told_in_dbts_words() {
+    let model = || NodeRef { is_microbatch: true, ..node(ResourceType::Model, "a") };
+    let finished = |status, message: Option<&str>| {
+        let result =
+            NodeResult { status, execution_time: 0.5, ..NodeResult::skipped(model(), message.map(str::to_owned)) };
+        Arc::new(result)
+    };
+    let batch = |result| Event::BatchFinished { index: 2, total: 9, label: "2024-01-02".to_owned(), result };
+    let start = Event::BatchStart {
+        index: 2,
+        total: 9,
+        label: "2024-01-02".to_owned(),
+        node: model(),
+        thread: "Thread-1 (worker)".into(),
+    };
+    let partial = finished(Status::PartialSuccess, Some("PARTIAL SUCCESS (8/9)"));
+    let told: Vec<Line> = [
+        start,
+        batch(finished(Status::Success, Some("OK"))),
+        batch(finished(Status::Error, Some("no"))),
+        batch(finished(Status::Skipped, None)),
+        Event::NodeFinished { index: 1, total: 1, result: partial },
+    ]
+    .iter()
+    .flat_map(|event| lines(event, 50))
+    .collect();
+    let text: Vec<String> = told.iter().map(Line::plain).collect();
+    assert_eq!(
+        text.join("\n"),
+        "\
+Batch 2 of 9 START batch 2024-01-02 of main.a .......... [RUN]
+Batch 2 of 9 OK created batch 2024-01-02 of main.a ..... [OK in 0.50s]
+Batch 2 of 9 ERROR creating batch 2024-01-02 of main.a . [ERROR in 0.50s]
+Batch 2 of 9 SKIP batch 2024-01-02 of main.a ........... [SKIPPED in 0.50s]
+1 of 1 PARTIALLY created sql microbatch model main.a  [PARTIAL SUCCESS (8/9) in 0.50s]"
+    );
+    let codes: Vec<&str> = told.iter().map(|line| line.code).collect();
+    assert_eq!(codes, ["Q045", "Q046", "Q046", "Q046", "Q012"]);
+    let tally = Tally { pass: 1, partial: 1, ..Tally::default() };
+    assert_eq!(tally.completed(false).plain(), "Completed with 1 partial success and 0 warnings");
+}

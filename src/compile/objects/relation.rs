@@ -94,6 +94,14 @@ impl RelationObject {
         }
     }
 
+    /// A relation as its subquery, with dbt's name for that where the server wants one.
+    fn subquery(&self, relation: Relation) -> Value {
+        match relation.subquery_alias().filter(|_| self.naming.named_subqueries) {
+            Some(alias) => Value::from(format!("{relation} {alias}")),
+            None => Value::from(relation.to_string()),
+        }
+    }
+
     fn can_be_renamed(&self) -> bool {
         matches!(self.relation.kind, Some(RelationType::Table | RelationType::View))
     }
@@ -123,6 +131,14 @@ impl RelationObject {
             "can_be_renamed" => Value::from(self.can_be_renamed()),
             "can_be_replaced" => Value::from(self.can_be_replaced()),
             "limit" => relation.limit.map_or(Value::from(()), Value::from),
+            "event_time_filter" => match relation.event_time.as_deref() {
+                Some(filter) => Value::from_pairs([
+                    ("field_name", Value::from(filter.column.as_str())),
+                    ("start", Value::from(filter.start.as_str())),
+                    ("end", Value::from(filter.end.as_str())),
+                ]),
+                None => Value::from(()),
+            },
             "quote_character" => Value::from(relation.quote_char.to_string()),
             "quote_policy" => policy(relation.quote),
             "include_policy" => policy(relation.include),
@@ -152,6 +168,8 @@ impl Object for RelationObject {
         let relation = self.relation.clone();
         let value = match method {
             "render" => Value::from(self.relation.render()),
+            "render_limited" => self.subquery(Relation { event_time: None, ..relation }),
+            "render_event_time_filtered" => self.subquery(Relation { limit: None, ..relation }),
             "include" => self.with(Relation { include: apply(relation.include, &mut a)?, ..relation }),
             "quote" => self.with(Relation { quote: apply(relation.quote, &mut a)?, ..relation }),
             "incorporate" => self.with(incorporate(relation, &mut a)?),
