@@ -95,6 +95,7 @@ mod tests {
 
     use super::*;
     use crate::cli::parse::parse;
+    use crate::cli::values::Files;
     use crate::project::Env;
 
     type Read<T> = Result<Option<T>, Vec<String>>;
@@ -103,7 +104,7 @@ mod tests {
         let argv: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
         let given = parse(&argv).unwrap();
         let (env, flags) = (Env::from(env.iter().copied()), Map::new());
-        let values = Values::new(&given, &env, &flags);
+        let values = Values::new(&given, &env, Files { project: &flags, user: &flags });
         let found = what(&values, given.command.unwrap());
         let problems: Vec<String> = values.finish().into_iter().map(|problem| problem.message).collect();
         if problems.is_empty() { Ok(found) } else { Err(problems) }

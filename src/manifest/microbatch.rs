@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::checks::{Check, place};
-use super::event_time::{BatchSize, is_microbatch, parse_datetime};
+use super::event_time::{BatchSize, parse_datetime};
 use super::{Manifest, Node, UniqueId};
-use crate::diag::{Code, Deprecation, Diagnostic, suggest};
+use crate::diag::{Code, Diagnostic, suggest};
 
 /// What the checks depend on beside the manifest.
 #[derive(Debug, Clone, Copy)]
@@ -20,11 +20,6 @@ pub struct Abilities {
 
 /// Checks all models that are built in batches.
 pub fn check(manifest: &Manifest, can: Abilities, diags: &mut Vec<Diagnostic>) {
-    if !manifest.in_batches {
-        let mut models = manifest.nodes.values().filter(|node| is_microbatch(&node.config));
-        diags.extend(models.next().map(|node| outside_of_batches(node)));
-        return;
-    }
     for node in manifest.nodes.values().filter(|node| manifest.is_batched(node)) {
         let before = diags.len();
         config(&mut Check { node, diags }, can);
@@ -99,16 +94,6 @@ fn inputs(manifest: &Manifest, node: &Arc<Node>, diags: &mut Vec<Diagnostic>) {
             .help("set `config: {event_time: <column>}` on a model, seed, snapshot or source that it reads");
         diags.push(diagnostic.node(&*node.unique_id));
     }
-}
-
-/// The project's own strategy macro runs once for the whole model: dbt is going to end that.
-fn outside_of_batches(node: &Node) -> Diagnostic {
-    let message = format!("microbatch model `{}` is not built in batches", node.name);
-    Diagnostic::deprecated(Deprecation::MicrobatchMacroOutsideOfBatches, message)
-        .at(place(node, "microbatch"), "")
-        .note("the project has a macro `get_incremental_microbatch_sql` of its own")
-        .help("set `flags: {require_batched_execution_for_custom_microbatch_strategy: true}` in dbt_project.yml")
-        .node(&*node.unique_id)
 }
 
 fn concurrency(node: &Arc<Node>, can: Abilities, diags: &mut Vec<Diagnostic>) {

@@ -83,7 +83,7 @@ fn a_strategy_of_the_projects_own_may_run_outside_of_batches() {
     assert!(with("").errors().contains("has no `begin`"));
     let flag = "flags: {require_batched_execution_for_custom_microbatch_strategy: false}\n";
     let warnings = with(flag).warnings();
-    assert!(warnings.contains("microbatch model `m` is not built in batches"), "{warnings}");
+    assert!(warnings.contains("builds whole models, not their batches"), "{warnings}");
     assert!(!with(flag).manifest().in_batches);
     // The flag says nothing where the built-in strategy is used.
     let built_in = project("lookback=1").file("dbt_project.yml", &format!("name: shop\nprofile: shop\n{flag}"));
