@@ -6,7 +6,7 @@ BIN    := $(abspath $(VENV))/bin
 SHELL  := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test servers stop-servers format lint-rust test-rust wheel-ci install-ci test-python lint-python bench clean
+.PHONY: help demo test servers browser stop-servers format lint-rust test-rust wheel-ci install-ci test-python lint-python bench clean
 
 SERVERS := target/servers.env
 WITH_SERVERS := set -a; source $(SERVERS); set +a;
@@ -38,6 +38,8 @@ test: ## everything: formats, lints, Rust and Python tests on DuckDB, MariaDB an
 	@$(MAKE) --no-print-directory format lint-rust servers test-rust install-ci test-python lint-python
 	@echo
 	@cat $(TESTED)
+	@if [ ! -e target/browser.log ]; then printf '\n%s\n' \
+	  '*** THE DOCUMENTATION WAS NOT TESTED IN A BROWSER: Chromium could not be installed. ***'; fi
 	@if grep -q '^HEADWATER_TEST_MYSQL=none' $(SERVERS); then \
 	  printf '\n%s\n' '******************************************************************************' \
 	    'MySQL ITSELF WAS NOT TESTED: it could not be had on this machine.' \
@@ -52,6 +54,11 @@ servers: ## start MariaDB and MySQL, unless HEADWATER_TEST_MARIADB and HEADWATER
 	printf 'HEADWATER_TEST_MARIADB="%s"\nHEADWATER_TEST_MYSQL=%s\n' "$$mariadb" \
 	  "$$([ "$$mysql" = none ] && echo none || printf '"%s"' "$$mysql")" > $(SERVERS)
 	@cat $(SERVERS)
+
+browser: ## install Chromium where no browser is, for the tests of the documentation
+	@mkdir -p target
+	@tests/servers.sh browser >target/browser.log || { rm -f target/browser.log; \
+	  echo 'NO BROWSER: the documentation is not tested in one'; }
 
 stop-servers: ## stop the servers that `make servers` started
 	tests/servers.sh stop mariadb
@@ -79,7 +86,7 @@ install-ci: wheel-ci ## build and install the wheel that the Python tests use
 	[ "$$(stat -c %s "$$wheel")" -le 10485760 ] || { echo "$$wheel is larger than 10 MB"; exit 1; }; \
 	$(BIN)/pip install -q --force-reinstall --no-deps "$$wheel"
 
-test-python: servers $(VENV)/tools ## the Python tests, with the wheel that is installed in the venv
+test-python: servers browser $(VENV)/tools ## the Python tests, with the wheel that is installed in the venv
 	@$(WITH_SERVERS) $(BIN)/python -m pytest 2>&1 | tee target/test-python.log
 	@echo "Python: $$(tail -1 target/test-python.log)" >> $(TESTED)
 

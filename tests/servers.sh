@@ -3,6 +3,7 @@
 #
 #   servers.sh start mariadb|mysql    starts one if it is not running and prints its URL
 #   servers.sh stop  mariadb|mysql    stops it
+#   servers.sh browser                installs Chromium, which shows the documentation to the tests, where no browser is
 #
 # MariaDB is the distribution's package, installed if it is missing. MySQL itself is only in Debian's unstable suite: its
 # packages are downloaded with apt settings of our own and unpacked into the cache folder, so the system keeps its own
@@ -31,6 +32,16 @@ as_root() {
   elif command -v sudo >/dev/null; then sudo -n "$@"
   else return 1
   fi
+}
+
+# --- the browser
+
+browser() {
+  command -v chromium || command -v google-chrome || command -v chromium-browser && return
+  say "installing chromium"
+  as_root apt-get update -qq >&2 || fail "Chromium is not installed, and apt-get needs root"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >&2 || fail "chromium could not be installed"
+  command -v chromium || fail "chromium was installed and is not there"
 }
 
 free_port() {
@@ -184,5 +195,6 @@ stop() {
 case "$action/$kind" in
   start/mariadb | start/mysql) mkdir -p "$home"; start ;;
   stop/mariadb | stop/mysql) stop ;;
-  *) sed -n '2,5p' "$0"; exit 2 ;;
+  browser/) browser ;;
+  *) sed -n '2,6p' "$0"; exit 2 ;;
 esac

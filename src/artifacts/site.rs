@@ -1,12 +1,15 @@
 //! index.html: the documentation of a project as one file, which needs no server and no network.
 //!
 //! The page carries its style, its program and its data. The data is only what the pages show, with short keys and with
-//! positions in place of ids, so that a big project stays a small file.
+//! positions in place of ids, and it is packed (gzip in base64), so that a big project stays a small file.
 
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Map, Value, json};
 
 use super::catalog::Catalog;
@@ -41,11 +44,10 @@ pub struct Site<'a> {
 /// # Errors
 /// The file cannot be written.
 pub fn write_site(path: &Path, site: Site<'_>) -> diag::Result<()> {
-    let data = serde_json::to_string(&data(site))
-        .map_err(|error| Diagnostic::error(Code::Internal, error.to_string()).boxed())?;
+    let data = packed(&data(site)).map_err(|error| Diagnostic::error(Code::Internal, error.to_string()).boxed())?;
     let title = escaped(&site.project.name);
     let parts =
-        [("%title%", title.as_str()), ("/*style*/", STYLE), ("/*data*/", &in_script(&data)), ("/*program*/", PROGRAM)];
+        [("%title%", title.as_str()), ("/*style*/", STYLE), ("/*data*/", data.as_str()), ("/*program*/", PROGRAM)];
     file::write(path, |writer| {
         let mut rest = PAGE;
         for (mark, text) in parts {
@@ -63,9 +65,11 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// JSON that cannot end the script element it stands in, nor begin a comment there.
-fn in_script(json: &str) -> String {
-    json.replace('<', "\\u003c")
+/// What the page's program unpacks. Nothing in it can end the script element that it stands in.
+fn packed(data: &Value) -> std::io::Result<String> {
+    let mut writer = GzEncoder::new(Vec::new(), Compression::best());
+    serde_json::to_writer(&mut writer, data)?;
+    Ok(BASE64_STANDARD.encode(writer.finish()?))
 }
 
 fn data(site: Site<'_>) -> Value {
@@ -352,11 +356,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_cannot_leave_its_script() {
-        let json = serde_json::to_string(&json!({"d": "</script><!--<b>"})).unwrap();
-        let safe = in_script(&json);
-        assert!(!safe.contains('<'), "{safe}");
-        assert_eq!(serde_json::from_str::<Value>(&safe).unwrap()["d"], "</script><!--<b>");
+    fn data_is_packed_and_cannot_leave_its_script() {
+        let text = packed(&json!({"d": "</script><!--<b>"})).unwrap();
+        assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || "+/=".contains(c)), "{text}");
+        let bytes = BASE64_STANDARD.decode(text).unwrap();
+        let json: Value = serde_json::from_reader(flate2::read::GzDecoder::new(&bytes[..])).unwrap();
+        assert_eq!(json["d"], "</script><!--<b>");
     }
 
     #[test]

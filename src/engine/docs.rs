@@ -1,14 +1,19 @@
 //! `docs generate`: the catalog of the warehouse, and the site.
 
+use std::fs;
+use std::io;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use super::call::{Call, Ready, Stage};
 use super::{CommandResult, Done, run};
 use crate::adapter::session::Pool;
 use crate::artifacts::{self, Catalog, Site, Wanted};
+use crate::diag::{Code, Diagnostic};
 use crate::execute::{self, RunResults};
 use crate::manifest::UniqueId;
 use crate::plan::{self, Verb};
+use crate::project::Project;
 use crate::select::Selected;
 
 pub(super) fn generate(call: &mut Call<'_>) -> Stage<Done> {
@@ -37,8 +42,43 @@ pub(super) fn generate(call: &mut Call<'_>) -> Stage<Done> {
             false => Ok(()),
         });
     written.map_err(|problem| vec![*problem])?;
+    copy_assets(&ready.project)?;
     let output = format!("Documentation written to {}\n", target.join("index.html").display());
     Ok(Done { result: CommandResult::Catalog(Arc::new(catalog)), output })
+}
+
+/// Puts the project's asset folders beside the page, so that descriptions can show their images.
+fn copy_assets(project: &Project) -> Stage<()> {
+    for folder in &project.root_package().config.paths.assets {
+        let (from, to) = (project.root.join(folder), project.target_path.join(folder));
+        let inside = Path::new(folder).components().all(|part| matches!(part, Component::Normal(_)));
+        if !inside || !from.is_dir() {
+            continue;
+        }
+        let copied = match fs::remove_dir_all(&to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => copy(&from, &to),
+        };
+        copied.map_err(|error| {
+            let text = format!("the assets of `{folder}` could not be copied to `{}`: {error}", to.display());
+            vec![Diagnostic::error(Code::File, text)]
+        })?;
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let place = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &place)?;
+        } else {
+            fs::copy(entry.path(), place)?;
+        }
+    }
+    Ok(())
 }
 
 fn compile(call: &mut Call<'_>, ready: &Ready, selected: &Selected) -> Stage<Arc<RunResults>> {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Component, Path};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -14,12 +14,21 @@ use crate::diag::log::{Level, Log, LogEntry};
 use crate::diag::{Code, Diagnostic};
 use crate::project::load_project_only;
 
-/// What is served. Nothing else can be asked for, so no path leads out of the folder.
+/// What is served, with the images of descriptions. Nothing else can be asked for, so no path leads out of the folder.
 const FILES: &[(&str, &str)] = &[
     ("index.html", "text/html; charset=utf-8"),
     ("manifest.json", "application/json"),
     ("catalog.json", "application/json"),
     ("run_results.json", "application/json"),
+];
+/// Images of the project's asset folders, by their ending.
+const IMAGES: &[(&str, &str)] = &[
+    ("gif", "image/gif"),
+    ("jpeg", "image/jpeg"),
+    ("jpg", "image/jpeg"),
+    ("png", "image/png"),
+    ("svg", "image/svg+xml"),
+    ("webp", "image/webp"),
 ];
 /// How often Ctrl-C is looked for.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -31,7 +40,7 @@ const LONGEST_REQUEST: u64 = 16 * 1024;
 pub(super) fn serve(call: &mut Call<'_>) -> Stage<Done> {
     let project = load_project_only(&call.request(), &call.jinja)?;
     call.warn(project.warnings.iter().cloned())?;
-    let target = project.target_path;
+    let target = project.target_path.clone();
     if !target.join("index.html").is_file() {
         let message = format!("there is no documentation in `{}`", target.display());
         return Err(vec![Diagnostic::error(Code::File, message).help("`headwater docs generate` writes it")]);
@@ -53,9 +62,9 @@ pub(super) fn serve(call: &mut Call<'_>) -> Stage<Done> {
     while !call.host.cancel.is_cancelled() {
         match listener.accept() {
             Ok((stream, _)) => {
-                let target = target.clone();
+                let (target, assets) = (target.clone(), project.config.paths.assets.clone());
                 // A browser that went away is no problem of ours.
-                thread::spawn(move || answer(&stream, &target));
+                thread::spawn(move || answer(&stream, &target, &assets));
             }
             Err(_) => thread::sleep(PAUSE),
         }
@@ -81,7 +90,7 @@ fn open_browser(url: &str, log: &dyn Log) {
     }
 }
 
-fn answer(stream: &TcpStream, target: &Path) -> io::Result<()> {
+fn answer(stream: &TcpStream, target: &Path, assets: &[String]) -> io::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -94,12 +103,12 @@ fn answer(stream: &TcpStream, target: &Path) -> io::Result<()> {
         }
     }
     let mut stream = stream;
-    stream.write_all(&response(&request, target))?;
+    stream.write_all(&response(&request, target, assets))?;
     stream.flush()
 }
 
 /// The answer to `GET /index.html HTTP/1.1`.
-fn response(request: &str, target: &Path) -> Vec<u8> {
+fn response(request: &str, target: &Path, assets: &[String]) -> Vec<u8> {
     let mut words = request.split_whitespace();
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     if !matches!(method, "GET" | "HEAD") {
@@ -107,11 +116,22 @@ fn response(request: &str, target: &Path) -> Vec<u8> {
     }
     let name = path.split(['?', '#']).next().unwrap_or_default().trim_start_matches('/');
     let name = if name.is_empty() { "index.html" } else { name };
-    let known = FILES.iter().find(|(file, _)| *file == name);
-    match known.and_then(|(file, kind)| Some((fs::read(target.join(file)).ok()?, kind))) {
+    let known = FILES.iter().find(|(file, _)| *file == name).map(|(_, kind)| kind).or_else(|| image(name, assets));
+    match known.and_then(|kind| Some((fs::read(target.join(name)).ok()?, kind))) {
         Some((body, kind)) => message("200 OK", kind, &body, method == "GET"),
         None => message("404 Not Found", "text/plain", b"there is no such page\n", method == "GET"),
     }
+}
+
+/// The type of an image in an asset folder.
+fn image(name: &str, assets: &[String]) -> Option<&'static &'static str> {
+    let path = Path::new(name);
+    let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
+    if !inside || !assets.iter().any(|folder| path.starts_with(folder)) {
+        return None;
+    }
+    let (_, end) = name.rsplit_once('.')?;
+    IMAGES.iter().find(|(known, _)| *known == end).map(|(_, kind)| kind)
 }
 
 fn message(status: &str, kind: &str, body: &[u8], with_body: bool) -> Vec<u8> {
@@ -137,7 +157,10 @@ mod tests {
         fs::create_dir(&target).unwrap();
         fs::write(target.join("index.html"), "the page").unwrap();
         fs::write(folder.path().join("profiles.yml"), "secret").unwrap();
-        String::from_utf8(response(request, &target)).unwrap()
+        fs::create_dir(target.join("assets")).unwrap();
+        fs::write(target.join("assets/a.png"), "a picture").unwrap();
+        fs::write(target.join("assets/a.txt"), "a text").unwrap();
+        String::from_utf8(response(request, &target, &["assets".to_owned()])).unwrap()
     }
 
     #[test]
@@ -151,7 +174,17 @@ mod tests {
 
     #[test]
     fn nothing_else_can_be_asked_for() {
-        for path in ["/../profiles.yml", "/..%2fprofiles.yml", "//profiles.yml", "/catalog.json", "/."] {
+        assert!(asked("GET /assets/a.png HTTP/1.1").ends_with("\r\n\r\na picture"));
+        for path in [
+            "/assets/../index.html",
+            "/assets/a.txt",
+            "/assets/../../profiles.yml",
+            "/../profiles.yml",
+            "/..%2fprofiles.yml",
+            "//profiles.yml",
+            "/catalog.json",
+            "/.",
+        ] {
             assert!(asked(&format!("GET {path} HTTP/1.1")).starts_with("HTTP/1.1 404 "), "{path}");
         }
         assert!(asked("POST / HTTP/1.1").starts_with("HTTP/1.1 405 "));

@@ -1,6 +1,11 @@
 "use strict";
-(() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
+(async () => {
+  if (typeof DecompressionStream !== "function") {
+    document.getElementById("main").textContent = "This page needs a newer browser: Chrome or Edge 80, Firefox 113, Safari 16.4, or later.";
+    return;
+  }
+  const packed = Uint8Array.from(atob(document.getElementById("data").textContent), (letter) => letter.charCodeAt(0));
+  const data = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
   const pages = data.pages;
   const KINDS = [
     ["model", "Models"], ["source", "Sources"], ["seed", "Seeds"], ["snapshot", "Snapshots"],
@@ -41,7 +46,9 @@
     [/^__(.+?)__/, (m) => el("strong", {}, inline(m[1]))],
     [/^\*([^*\s][^*]*)\*/, (m) => el("em", {}, inline(m[1]))],
     [/^_([^_\s][^_]*)_(?!\w)/, (m) => el("em", {}, inline(m[1]))],
-    [/^!\[([^\]]*)\]\([^)]*\)/, (m) => m[1]],
+    // Images of the project's asset folders; a picture from elsewhere would tell its owner who reads the page.
+    [/^!\[([^\]]*)\]\(([^)\s]+)[^)]*\)/, (m) => (!safe(m[2]) ? m[1] : /^(\/|[a-z]+:)/i.test(m[2]) ? el("a", { href: m[2], rel: "noopener noreferrer" }, m[1] || m[2])
+      : el("img", { src: m[2], alt: m[1], loading: "lazy" }))],
     [/^\[([^\]]+)\]\(([^)\s]+)[^)]*\)/, (m) => (safe(m[2]) ? el("a", { href: m[2], rel: "noopener noreferrer" }, inline(m[1])) : m[1])],
     [/^<?(https?:\/\/[^\s<>)]+)>?/, (m) => el("a", { href: m[1], rel: "noopener noreferrer" }, m[1])],
     [/^\\([\\`*_{}[\]()#+.!|-])/, (m) => m[1]],

@@ -1,6 +1,6 @@
 //! dbt's rules of what counts as a change.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
@@ -8,20 +8,23 @@ use serde_json::{Map, Value, json};
 use super::{Digests, Earlier, EarlierExposure, EarlierManifest, EarlierNode, EarlierSource, EarlierUnitTest};
 use crate::diag::{Code, Diagnostic};
 use crate::manifest::{
-    ColumnInfo, Config, Detail, Exposure, Manifest, Node, Resource, ResourceType, Source, UniqueId, UnitTest,
+    ColumnInfo, Config, Detail, Disabled, Exposure, Manifest, Node, Resource, ResourceType, Source, UniqueId, UnitTest,
     contract_checksum,
 };
 
 /// Today's project beside an earlier one.
 pub(in crate::select) struct Comparison<'a> {
     earlier: &'a EarlierManifest,
+    manifest: &'a Manifest,
     digests: Digests<'a>,
     /// What was rendered with other values of variables; None: not known.
     other_inputs: Option<&'a HashSet<String>>,
     inputs_count: bool,
     /// Macros that have changed, or that call one that has.
     touched: HashSet<&'a str>,
-    /// Contracts that were broken, by the model.
+    /// Whether contracts have been compared: only then those of removed models are.
+    contracts_asked: Cell<bool>,
+    /// Contracts that were broken, by the model, and what else there is to say of a node.
     broken: RefCell<HashMap<UniqueId, Diagnostic>>,
 }
 
@@ -45,6 +48,8 @@ impl<'a> Comparison<'a> {
     pub(in crate::select) fn new(manifest: &'a Manifest, earlier: &'a Earlier) -> Option<Self> {
         Some(Self {
             earlier: earlier.manifest.as_ref()?,
+            manifest,
+            contracts_asked: Cell::new(false),
             digests: Digests::new(manifest, &earlier.built_in),
             other_inputs: earlier.other_inputs.as_ref(),
             inputs_count: earlier.inputs_count,
@@ -55,6 +60,9 @@ impl<'a> Comparison<'a> {
 
     /// Whether `state:value` is true of a member.
     pub(in crate::select) fn matches(&self, value: &str, thing: &Resource<'a>) -> bool {
+        if matches!(value, "modified" | "unmodified" | "modified.contract") {
+            self.contracts_asked.set(true);
+        }
         match value {
             "new" => !self.is_old(thing),
             "old" => self.is_old(thing),
@@ -69,6 +77,10 @@ impl<'a> Comparison<'a> {
     /// Broken contracts that the comparison has come upon.
     pub(in crate::select) fn complaints(&self) -> Vec<Diagnostic> {
         let mut broken: Vec<_> = self.broken.take().into_iter().collect();
+        if self.contracts_asked.get() {
+            let removed = self.earlier.nodes.iter().filter(|(id, _)| !self.manifest.nodes.contains_key(id.as_str()));
+            broken.extend(removed.filter_map(|(id, old)| Some((id.as_str().into(), self.broken_by_removal(id, old)?))));
+        }
         broken.sort_by(|a, b| a.0.cmp(&b.0));
         broken.into_iter().map(|(_, diagnostic)| diagnostic).collect()
     }
@@ -117,7 +129,7 @@ impl<'a> Comparison<'a> {
         }
         // First, because it is also a check.
         self.same_contract(node, old)
-            && same_body(node, old)
+            && self.same_body(node, old)
             && same_config(node, old)
             && same_persisted_descriptions(node, old)
             && node.fqn == old.fqn
@@ -131,7 +143,7 @@ impl<'a> Comparison<'a> {
         match (thing, part) {
             (Resource::Node(node), _) => {
                 let same = |old: &EarlierNode| match part {
-                    "modified.body" => same_body(node, old),
+                    "modified.body" => self.same_body(node, old),
                     "modified.configs" => same_config(node, old),
                     "modified.relation" => same_relation(node, old),
                     "modified.persisted_descriptions" => same_persisted_descriptions(node, old),
@@ -173,6 +185,44 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    fn same_body(&self, node: &Node, old: &EarlierNode) -> bool {
+        if node.resource_type == ResourceType::Seed {
+            if node.checksum.name == "path" {
+                let text = format!("seed `{}` is too large to be compared by its content", node.name);
+                let warning = Diagnostic::warning(Code::Selection, text)
+                    .note("it counts as modified only when its path changes")
+                    .help("`flags: {maximum_seed_size_mib: …}` in dbt_project.yml sets the limit (default 1)");
+                self.broken.borrow_mut().insert(node.unique_id.clone(), warning);
+            }
+            return node.checksum.name == old.checksum.name && node.checksum.checksum == old.checksum.checksum;
+        }
+        match old.kept.as_ref().and_then(|kept| kept.body.as_ref()) {
+            Some(digest) => Digests::of(&node.raw_code) == *digest,
+            None => *node.raw_code == *old.raw_code,
+        }
+    }
+
+    /// A model of an enforced contract that is gone, unless it was said that it would be. Of a disabled one dbt looks at
+    /// what it says now.
+    fn broken_by_removal(&self, id: &str, old: &EarlierNode) -> Option<Diagnostic> {
+        let name = id.strip_prefix("model.")?.split_once('.')?.1;
+        let disabled = self.manifest.disabled.get(id).and_then(|found| match found.first()? {
+            Disabled::Node(node) => Some(node),
+            _ => None,
+        });
+        let (enforced, versioned, deprecated) = match disabled.map(|node| (node, &node.detail)) {
+            Some((node, Detail::Model(model))) => {
+                (node.config.contract_enforced(), model.version.is_some(), model.deprecation_date.as_deref())
+            }
+            _ => (old.contract.enforced, !old.version.is_null(), old.deprecation_date.as_deref()),
+        };
+        if !enforced || deprecated.is_some_and(is_past) {
+            return None;
+        }
+        let what = if disabled.is_some() { "disabled" } else { "deleted or renamed" };
+        Some(breaking_change(&format!("model `{name}` of an enforced contract was {what}"), versioned))
+    }
+
     fn same_contract(&self, node: &Node, old: &EarlierNode) -> bool {
         let Detail::Model(model) = &node.detail else { return true };
         let enforced = node.config.contract_enforced();
@@ -185,17 +235,28 @@ impl<'a> Comparison<'a> {
         let breaks = breaking_changes(node, &model.constraints, old, enforced);
         if !breaks.is_empty() {
             let text = format!("the change of model `{}` breaks its contract", node.name);
-            let diagnostic = match model.version {
-                Some(_) => Diagnostic::error(Code::BreakingChange, text)
-                    .help("make a new version of the model, and leave this one as it was"),
-                None => Diagnostic::warning(Code::BreakingChange, text)
-                    .help("give the model versions, so that its readers can move on one by one"),
-            };
+            let diagnostic = breaking_change(&text, model.version.is_some());
             let diagnostic = breaks.into_iter().fold(diagnostic, Diagnostic::note);
             self.broken.borrow_mut().insert(node.unique_id.clone(), diagnostic);
         }
         false
     }
+}
+
+/// An error where readers were promised a version that stays, else a warning.
+fn breaking_change(text: &str, versioned: bool) -> Diagnostic {
+    match versioned {
+        true => Diagnostic::error(Code::BreakingChange, text)
+            .help("make a new version of the model, and leave this one as it was"),
+        false => Diagnostic::warning(Code::BreakingChange, text)
+            .help("give the model versions, so that its readers can move on one by one"),
+    }
+}
+
+/// Of `2025-01-31`, or a time that begins so.
+fn is_past(date: &str) -> bool {
+    let day = date.get(..10).and_then(|day| day.parse::<chrono::NaiveDate>().ok());
+    day.is_some_and(|day| day < chrono::Utc::now().date_naive())
 }
 
 /// What readers of the model may have relied upon, and is gone.
@@ -251,18 +312,6 @@ fn essence_of_constraint(constraint: &Value) -> Value {
         _ => false,
     };
     map.iter().filter(|(key, value)| !is_default(key, value)).map(|(k, v)| (k.clone(), v.clone())).collect()
-}
-
-fn same_body(node: &Node, old: &EarlierNode) -> bool {
-    match node.resource_type {
-        ResourceType::Seed => {
-            node.checksum.name == old.checksum.name && node.checksum.checksum == old.checksum.checksum
-        }
-        _ => match old.kept.as_ref().and_then(|kept| kept.body.as_ref()) {
-            Some(digest) => Digests::of(&node.raw_code) == *digest,
-            None => *node.raw_code == *old.raw_code,
-        },
-    }
 }
 
 fn same_config(node: &Node, old: &EarlierNode) -> bool {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -21,14 +24,20 @@ from conftest import BROWSERS, Warehouse
 from test_example import example
 
 MODELS = {
+    "dbt_project.yml": "{name: shop, version: '1.0', profile: shop, asset-paths: [assets]}",
     "models/orders.sql": "{{ config(materialized='table', tags=['daily']) }} select 1 as id, 'a' as state",
     "models/recent.sql": "{{ config(materialized='view') }} select id from {{ ref('orders') }}",
     "models/inner.sql": "{{ config(materialized='ephemeral') }} select 2 as n",
     "models/models.yml": """
         models:
           - name: orders
-            description: All **orders**, `one` a row. </script><script>document.title = 'broken'</script>
-            config: {group: sales}
+            description: |
+                All **orders**, `one` a row. </script><script>document.title = 'broken'</script>
+                <img src=x onerror="document.title='broken'"> ![plan](assets/plan.svg)
+
+                [one](javascript:document.title='broken') [two](JaVaScript:alert) [three](data:text/html,broken)
+                ![four](javascript:alert) ![five](https://elsewhere.example/spy.png) [six](https://shop.example/six)
+            config: {group: sales, docs: {node_color: 'red;background:url(https://elsewhere.example)'}}
             columns:
               - name: id
                 description: The key
@@ -41,9 +50,13 @@ MODELS = {
             type: dashboard
             url: javascript:alert(1)
             owner: {name: Bo, email: bo@shop.example}
+            description: For <b>all</b>
             depends_on: [ref('recent')]
         """,
     "seeds/states.csv": "state,label\na,open\n",
+    "assets/plan.svg": '<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>',
+    "models/overview.md": "{% docs __overview__ %}Read [this](https://shop.example/a) first.{% enddocs %}",
+    "models/hidden.sql": "{{ config(docs={'show': false}) }} select 1 as id",
     "macros/names.sql": "{% macro shout(word) %}{{ word | upper }}{% endmacro %}",
 }
 
@@ -59,8 +72,8 @@ def catalog_of(project: hw.Project) -> dict[str, Any]:
 
 def embedded(page: Path) -> dict[str, Any]:
     """The data that a page carries."""
-    [text] = re.findall(r'<script id="data" type="application/json">(.*?)</script>', page.read_text(), re.DOTALL)
-    parsed: dict[str, Any] = json.loads(text)
+    [text] = re.findall(r'<script id="data" type="application/gzip;base64">(.*?)</script>', page.read_text())
+    parsed: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(text)))
     return parsed
 
 
@@ -142,13 +155,44 @@ def test_the_page_is_one_file_without_a_network(duck: Warehouse) -> None:
     assert not any(id.startswith("macro.dbt") for id in pages)
 
 
+def shop_of(models: int) -> dict[str, str]:
+    """Models of 3 KB with described and tested columns, hardly one line like another."""
+    words = random.Random(7)
+    stems = ["order", "customer", "price", "store", "till", "tax", "margin", "stock", "return", "loyalty", "basket"]
+    name = lambda: f"{words.choice(stems)}_{words.choice(stems)}_{words.randrange(10_000)}"  # noqa: E731
+    files = {"models/m0.sql": "select 1 as id"}
+    described = []
+    for number in range(1, models):
+        columns = [name() for _ in range(12)]
+        lines = [f"    {words.choice(['sum', 'min', 'max'])}({name()} * {words.random():.4f}) as {c}," for c in columns]
+        refs = [f"{{{{ ref('m{parent}') }}}}" for parent in [number - 1, *(words.randrange(number) for _ in range(3))]]
+        joins = [f"left join {parent} as t{at} on t{at}.id = {name()}" for at, parent in enumerate(refs[1:])]
+        filters = [
+            f"  and {name()} {words.choice('<>=')} {words.randrange(10**5)} -- {name()} {name()}" for _ in range(35)
+        ]
+        sql = ["select", *lines, "    id", f"from {refs[0]}", *joins, "where 1 = 1", *filters, "group by id"]
+        files[f"models/m{number}.sql"] = "\n".join(sql)
+        listed = [
+            f"{{name: {c}, description: The {c.replace('_', ' ')} of the day, data_tests: [{tests}]}}"
+            for c, tests in zip(columns, ["unique", "", "", "", "", ""])
+        ]
+        text = f"Every {columns[0].replace('_', ' ')} by {columns[1].replace('_', ' ')}."
+        described.append(f"  - {{name: m{number}, description: '{text}', columns: [{', '.join(listed)}]}}")
+    files["models/models.yml"] = "models:\n" + "\n".join(described) + "\n"
+    return files
+
+
 def test_five_hundred_models_are_one_megabyte(duck: Warehouse) -> None:
-    columns = ",\n".join(f"    column_number_{n} as a_longer_name_{n}" for n in range(10))
-    sql = "select\n{}\nfrom {{{{ ref('m{}') }}}}\nwhere column_number_1 > 0\n"
-    chain = {f"models/m{n}.sql": sql.format(columns, n - 1) for n in range(1, 500)}
-    project = duck.project({"models/m0.sql": "select 1 as column_number_0", **chain})
+    files = shop_of(500)
+    assert sum(len(text) for name, text in files.items() if name.endswith(".sql")) > 500 * 2_500
+    project = duck.project(files)
     project.docs_generate(empty_catalog=True)
-    assert (target(project) / "index.html").stat().st_size <= 1_000_000
+    page = target(project) / "index.html"
+    assert page.stat().st_size <= 1_000_000
+    for browser in BROWSERS:
+        text = browse(browser, page, "--dump-dom", f"{page.as_uri()}#!/model/model.shop.m250")
+        assert "<h1>m250</h1>" in text
+        assert text.count("<rect") > 100
 
 
 def test_serve_shows_the_page_and_nothing_else(duck: Warehouse) -> None:
@@ -203,6 +247,14 @@ def test_a_browser_shows_it(browser: str, duck: Warehouse) -> None:
     assert "<h1>orders</h1>" in orders
     assert "<strong>orders</strong>" in orders
     assert "&lt;/script&gt;" in orders
+    image = '<img src="assets/plan.svg" alt="plan" loading="lazy">'
+    assert re.findall(r"<(?:img|script|iframe)[^>]*>", orders) == [image]
+    assert (page.parent / "assets/plan.svg").is_file()
+    outside = {url for url in re.findall(r'href="([^"]*)"', orders) if not url.startswith("#!/")}
+    assert outside == {"mailto:ada@shop.example", "https://elsewhere.example/spy.png", "https://shop.example/six"}
+    assert "url(" not in orders
+    assert "hidden" not in {known["n"] for known in embedded(page)["pages"]}
+    assert 'href="https://shop.example/a"' in dom("")
     links = set(re.findall(r'href="#!/(?:model|seed|source|exposure|macro)/([^"]+)"', orders))
     assert "model.shop.recent" in links
     assert links <= {known["id"] for known in embedded(page)["pages"]}
@@ -210,6 +262,9 @@ def test_a_browser_shows_it(browser: str, duck: Warehouse) -> None:
     board = dom("exposure/exposure.shop.board")
     assert "mailto:bo@shop.example" in board
     assert 'href="javascript' not in board
+    assert "&lt;b&gt;all&lt;/b&gt;" in board
+    for route in ["tag/daily", "macro/macro.shop.shout"]:
+        assert "There is no such page" not in dom(route), route
     shot = page.parent / "shot.png"
     browse(browser, page, f"--screenshot={shot}", f"{page.as_uri()}#!/model/model.shop.orders")
     # A blank page of this size is a few kilobytes.
