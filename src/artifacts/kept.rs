@@ -176,6 +176,7 @@ impl KeptState {
                 self.depends_on(id, work.inputs(id));
             }
         }
+        self.manifest.keep_semantics(manifest);
         self.manifest.exposures =
             manifest.exposures.iter().map(|(id, found)| (id.to_string(), (&**found).into())).collect();
     }

@@ -12,7 +12,7 @@ use super::{Metadata, file};
 use crate::diag;
 use crate::execute::RunResults;
 use crate::manifest::json::{CompiledNode, NodeEntry};
-use crate::manifest::{Manifest, Node, ResourceType, UniqueId};
+use crate::manifest::{Manifest, Node, Resource, ResourceType, UniqueId};
 use crate::project::Project;
 
 /// Writes manifest.json. `results` add the compiled code of what was compiled.
@@ -67,15 +67,15 @@ impl Serialize for Document<'_> {
         map.serialize_entry("macros", &manifest.macros)?;
         map.serialize_entry("docs", &manifest.docs)?;
         map.serialize_entry("exposures", &manifest.exposures)?;
-        map.serialize_entry("metrics", &empty)?;
+        map.serialize_entry("metrics", &manifest.metrics)?;
         map.serialize_entry("groups", &manifest.groups)?;
         map.serialize_entry("selectors", &manifest.selectors)?;
         map.serialize_entry("disabled", &manifest.disabled)?;
         map.serialize_entry("parent_map", &manifest.parent_map())?;
         map.serialize_entry("child_map", &manifest.child_map())?;
         map.serialize_entry("group_map", &group_map(manifest))?;
-        map.serialize_entry("saved_queries", &empty)?;
-        map.serialize_entry("semantic_models", &empty)?;
+        map.serialize_entry("saved_queries", &manifest.saved_queries)?;
+        map.serialize_entry("semantic_models", &manifest.semantic_models)?;
         map.serialize_entry("unit_tests", &manifest.unit_tests)?;
         map.serialize_entry("functions", &empty)?;
         map.end()
@@ -98,13 +98,17 @@ impl Serialize for Nodes<'_> {
     }
 }
 
-/// Group → the models in it.
+/// Group → what is in it.
 fn group_map(manifest: &Manifest) -> IndexMap<&str, Vec<&UniqueId>> {
     let mut map: IndexMap<&str, Vec<&UniqueId>> =
         manifest.groups.values().map(|group| (group.name.as_str(), Vec::new())).collect();
-    for node in manifest.nodes.values().filter(|node| node.resource_type == ResourceType::Model) {
-        if let Some(members) = node.config.group().and_then(|group| map.get_mut(group)) {
-            members.push(&node.unique_id);
+    let groupable = |thing: &Resource<'_>| {
+        use ResourceType::{Metric, Model, SavedQuery, SemanticModel};
+        matches!(thing.resource_type(), Model | Metric | SavedQuery | SemanticModel)
+    };
+    for thing in manifest.resources().filter(groupable) {
+        if let Some(members) = thing.config().group().and_then(|group| map.get_mut(group)) {
+            members.push(thing.unique_id());
         }
     }
     map

@@ -1,5 +1,5 @@
 //! Floor 9. The files in `target/` that other tools read: manifest.json (v12), run_results.json (v6), sources.json (v3),
-//! catalog.json (v1), and index.html, the site.
+//! catalog.json (v1), semantic_manifest.json, and index.html, the site.
 //!
 //! [`read`] reads those of earlier invocations, for `--state` and `retry`; [`kept`] is the state that is kept without
 //! `--state`, in `.headwater/`.
@@ -13,6 +13,7 @@ mod kept;
 mod manifest;
 mod read;
 mod results;
+mod semantic_manifest;
 mod site;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -25,6 +26,7 @@ pub use kept::{Built, KeptState};
 pub use manifest::write_manifest;
 pub use read::{EarlierBatches, EarlierResult, EarlierRun, read_manifest, read_run_results, read_sources};
 pub use results::{write_run_results, write_sources};
+pub use semantic_manifest::write_semantic_manifest;
 pub use site::{Site, write_site};
 
 use crate::project::{DBT_VERSION, Project};

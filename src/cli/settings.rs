@@ -360,15 +360,19 @@ fn port(values: &Values<'_>) -> u16 {
 
 /// `default` adds nothing, `all` adds everything; types that projects cannot have yet match nothing.
 fn types(values: &Values<'_>, flag: &super::flag::Flag, command: Command) -> Vec<ResourceType> {
-    use ResourceType::{Analysis, Exposure, Model, Seed, Snapshot, Source, Test, UnitTest};
+    use ResourceType::{
+        Analysis, Exposure, Metric, Model, SavedQuery, Seed, SemanticModel, Snapshot, Source, Test, UnitTest,
+    };
+    const DEFAULT: [ResourceType; 10] =
+        [Model, Seed, Snapshot, Test, UnitTest, Source, Exposure, SemanticModel, Metric, SavedQuery];
     if !flag.on.has(command) {
         return Vec::new();
     }
     let mut types = Vec::new();
     for name in values.words(flag) {
         match name.as_str() {
-            "all" => types.extend([Model, Seed, Snapshot, Test, UnitTest, Source, Exposure, Analysis]),
-            "default" => types.extend([Model, Seed, Snapshot, Test, UnitTest, Source, Exposure]),
+            "all" => types.extend(DEFAULT.into_iter().chain([Analysis])),
+            "default" => types.extend(DEFAULT),
             "model" => types.push(Model),
             "seed" => types.push(Seed),
             "snapshot" => types.push(Snapshot),
@@ -377,6 +381,9 @@ fn types(values: &Values<'_>, flag: &super::flag::Flag, command: Command) -> Vec
             "source" => types.push(Source),
             "exposure" => types.push(Exposure),
             "analysis" => types.push(Analysis),
+            "semantic_model" => types.push(SemanticModel),
+            "metric" => types.push(Metric),
+            "saved_query" => types.push(SavedQuery),
             other => values.problem(super::parse::not_supported(
                 &format!("resource type `{other}`"),
                 "projects cannot have any of them yet",

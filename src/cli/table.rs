@@ -233,10 +233,12 @@ const fn refused(long: &'static str, takes_value: bool, env: Option<&'static str
     Refused { long, takes_value, env, why }
 }
 
+const NO_METRICFLOW: &str = "saved queries are computed by MetricFlow, which this engine does not run";
+
 /// Flags of dbt that would change what a command does, and that we do not have.
 pub(super) static REFUSED: &[Refused] = &[
-    refused("export-saved-queries", false, Some("EXPORT_SAVED_QUERIES"), "there is no semantic layer yet"),
-    refused("no-export-saved-queries", false, None, "there is no semantic layer yet"),
+    refused("export-saved-queries", false, Some("EXPORT_SAVED_QUERIES"), NO_METRICFLOW),
+    refused("no-export-saved-queries", false, None, NO_METRICFLOW),
     refused("no-introspect", false, None, "macros may always ask the database while compiling"),
     refused("inline-direct", true, None, "use --inline"),
     refused("inject-ephemeral-ctes", false, None, "ephemeral models are always put into what refers to them"),

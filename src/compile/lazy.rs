@@ -150,10 +150,10 @@ pub fn resource(resource: Resource<'_>) -> Value {
             ];
             Lazy::value(quick, move || dict(source.as_ref()))
         }
-        Resource::Exposure(exposure) => {
-            let exposure = exposure.clone();
-            Lazy::value(Vec::new(), move || dict(exposure.as_ref()))
-        }
+        Resource::Exposure(exposure) => entry(exposure),
+        Resource::SemanticModel(model) => entry(model),
+        Resource::Metric(metric) => entry(metric),
+        Resource::SavedQuery(query) => entry(query),
     }
 }
 
@@ -170,17 +170,19 @@ fn graph_dict(manifest: &Manifest) -> Value {
     let sources = group(manifest.sources.iter().map(|(id, thing)| (&**id, entry(thing))));
     let exposures = group(manifest.exposures.iter().map(|(id, thing)| (&**id, entry(thing))));
     let unit_tests = group(manifest.unit_tests.iter().map(|(id, thing)| (&**id, entry(thing))));
-    let empty = || pyvalue::dict([]);
+    let models = group(manifest.semantic_models.iter().map(|(id, thing)| (&**id, entry(thing))));
+    let metrics = group(manifest.metrics.iter().map(|(id, thing)| (&**id, entry(thing))));
+    let queries = group(manifest.saved_queries.iter().map(|(id, thing)| (&**id, entry(thing))));
     let names = [
         ("nodes", nodes),
         ("sources", sources),
         ("exposures", exposures),
         ("groups", groups),
         ("unit_tests", unit_tests),
-        ("metrics", empty()),
-        ("semantic_models", empty()),
-        ("saved_queries", empty()),
-        ("functions", empty()),
+        ("metrics", metrics),
+        ("semantic_models", models),
+        ("saved_queries", queries),
+        ("functions", pyvalue::dict([])),
     ];
     pyvalue::dict(names.map(|(name, value)| (Value::from(name), value)))
 }

@@ -176,6 +176,7 @@ impl<'a> Call<'a> {
         let ready = Ready { project, adapter, manifest, library, dag, earlier, deferred };
         let keep = || partial.keep(&ready.project, &*ready.adapter, &ready.manifest, observed.as_ref());
         rayon::join(|| self.write_manifest(&ready, None), keep).0?;
+        self.write_semantic_manifest(&ready)?;
         Ok(ready)
     }
 
@@ -283,6 +284,14 @@ impl<'a> Call<'a> {
             .map_err(|problem| vec![*problem])
     }
 
+    fn write_semantic_manifest(&self, ready: &Ready) -> Stage<()> {
+        if !self.options.write_json {
+            return Ok(());
+        }
+        let path = ready.project.target_path.join("semantic_manifest.json");
+        artifacts::write_semantic_manifest(&path, &ready.manifest).map_err(|problem| vec![*problem])
+    }
+
     /// run_results.json, and manifest.json again with what has been compiled.
     pub(super) fn write_results(&self, ready: &Ready, results: &RunResults) -> Stage<()> {
         if !self.options.write_json {
@@ -308,8 +317,11 @@ fn found(manifest: &Manifest) -> Vec<(&'static str, usize)> {
         ("data test", nodes(Test)),
         ("source", manifest.sources.len()),
         ("exposure", manifest.exposures.len()),
+        ("metric", manifest.metrics.len()),
         ("macro", manifest.macros.len()),
         ("group", manifest.groups.len()),
+        ("semantic model", manifest.semantic_models.len()),
+        ("saved query", manifest.saved_queries.len()),
         ("unit test", manifest.unit_tests.len()),
     ]
 }

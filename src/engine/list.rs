@@ -16,6 +16,9 @@ const TYPES: &[ResourceType] = &[
     ResourceType::UnitTest,
     ResourceType::Source,
     ResourceType::Exposure,
+    ResourceType::SemanticModel,
+    ResourceType::Metric,
+    ResourceType::SavedQuery,
 ];
 
 /// dbt's keys of `--output json`.
@@ -59,8 +62,7 @@ fn search_name(member: &Resource<'_>) -> String {
     match member {
         Resource::Node(node) => node.search_name(),
         Resource::Source(source) => format!("{}.{}", source.source_name, source.name),
-        Resource::UnitTest(test) => test.name.clone(),
-        Resource::Exposure(exposure) => exposure.name.clone(),
+        other => other.name().to_owned(),
     }
 }
 
@@ -69,20 +71,13 @@ fn selector(member: &Resource<'_>) -> String {
     match member {
         Resource::Node(node) => node.fqn.join("."),
         Resource::Source(source) => format!("source:{}.{}.{}", source.package, source.source_name, source.name),
-        Resource::UnitTest(test) => format!("unit_test:{}.{}", test.package, test.name),
-        Resource::Exposure(exposure) => format!("exposure:{}.{}", exposure.package, exposure.name),
+        other => format!("{}:{}.{}", other.resource_type().as_str(), other.package(), other.name()),
     }
 }
 
 /// The member's entry of manifest.json, cut down to the keys. A key with dots reaches inside.
 fn object(keys: &[String], ready: &Ready, member: &Resource<'_>) -> Stage<Value> {
-    let entry = match member {
-        Resource::Node(node) => serde_json::to_value(node),
-        Resource::Source(source) => serde_json::to_value(source),
-        Resource::UnitTest(test) => serde_json::to_value(test),
-        Resource::Exposure(exposure) => serde_json::to_value(exposure),
-    };
-    let mut entry = entry.map_err(|error| vec![Diagnostic::error(Code::Internal, error.to_string())])?;
+    let mut entry = member.to_json().map_err(|error| vec![Diagnostic::error(Code::Internal, error.to_string())])?;
     let parents: Vec<&str> = ready
         .dag
         .index(member.unique_id())

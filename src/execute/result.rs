@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::diag::Diagnostic;
 use crate::manifest::event_time::{Window, is_microbatch};
-use crate::manifest::{Exposure, Node, ResourceType, Source, UniqueId, UnitTest};
+use crate::manifest::{Node, Resource, ResourceType, Source, UniqueId, UnitTest};
 use crate::plan::Step;
 
 /// How a node ended, in dbt's words.
@@ -116,13 +116,14 @@ impl NodeRef {
         }
     }
 
-    pub fn of_exposure(exposure: &Exposure) -> Self {
+    /// What is only described, and has nothing in the database: exposures, saved queries.
+    pub fn of_described(thing: &Resource<'_>) -> Self {
         Self {
-            unique_id: exposure.unique_id.clone(),
-            name: exposure.name.clone(),
-            package: exposure.package.clone(),
-            resource_type: ResourceType::Exposure,
-            path: exposure.original_file_path.clone(),
+            unique_id: thing.unique_id().clone(),
+            name: thing.name().to_owned(),
+            package: thing.package().clone(),
+            resource_type: thing.resource_type(),
+            path: thing.original_file_path().to_owned(),
             materialized: String::new(),
             is_microbatch: false,
             relation: String::new(),

@@ -62,9 +62,7 @@ impl Runner for Worker {
                     Err(diagnostic) => failed(node, thread, diagnostic),
                 }
             }
-            Some(Resource::Exposure(exposure)) => no_op(NodeRef::of_exposure(exposure), thread),
-            Some(Resource::Source(source)) => no_op(NodeRef::of_source(source), thread),
-            None => no_op(NodeRef::unknown(step), thread),
+            _ => no_op(self.name(step), thread),
         }
     }
 
@@ -103,7 +101,7 @@ impl Runner for Worker {
             Some(Resource::Node(node)) => NodeRef::of_node(node),
             Some(Resource::UnitTest(test)) => NodeRef::of_unit_test(test),
             Some(Resource::Source(source)) => NodeRef::of_source(source),
-            Some(Resource::Exposure(exposure)) => NodeRef::of_exposure(exposure),
+            Some(described) => NodeRef::of_described(&described),
             None => NodeRef::unknown(step),
         }
     }

@@ -170,6 +170,7 @@ impl Shop {
             unrendered_config: Map::new(),
             refs: Vec::new(),
             sources: Vec::new(),
+            metrics: Vec::new(),
             depends_on_nodes: parents.iter().map(|parent| self.id(parent)).collect(),
             tags: Vec::new(),
             meta: Map::new(),

@@ -1,5 +1,5 @@
 //! Floor 5. The DAG of the project: who needs whom. Members are everything that can depend or be depended on: nodes,
-//! sources, unit tests, exposures; they have small integer indexes, so that sets of them are bits ([`NodeSet`]).
+//! sources, unit tests, exposures, semantic models, metrics, saved queries; they have small integer indexes, so that sets of them are bits ([`NodeSet`]).
 
 mod cycle;
 #[cfg(test)]
@@ -141,7 +141,10 @@ fn members(manifest: &Manifest) -> impl Iterator<Item = (&UniqueId, &[UniqueId])
     let sources = manifest.sources.values().map(|x| (&x.unique_id, [].as_slice()));
     let unit_tests = manifest.unit_tests.values().map(|x| (&x.unique_id, x.depends_on_nodes.as_slice()));
     let exposures = manifest.exposures.values().map(|x| (&x.unique_id, x.depends_on_nodes.as_slice()));
-    nodes.chain(sources).chain(unit_tests).chain(exposures)
+    let models = manifest.semantic_models.values().map(|x| (&x.identity.unique_id, x.depends_on_nodes.as_slice()));
+    let metrics = manifest.metrics.values().map(|x| (&x.identity.unique_id, x.depends_on_nodes.as_slice()));
+    let queries = manifest.saved_queries.values().map(|x| (&x.identity.unique_id, x.depends_on_nodes.as_slice()));
+    nodes.chain(sources).chain(unit_tests).chain(exposures).chain(models).chain(metrics).chain(queries)
 }
 
 /// The topological order and levels of a graph known to be acyclic (Kahn).

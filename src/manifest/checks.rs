@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::parse::{find_word, first_line};
-use super::{Access, Detail, Manifest, Node, ResourceType, UniqueId};
+use super::{Access, Detail, Manifest, Node, Resource, ResourceType, UniqueId};
 use crate::diag::{Code, Deprecation, Diagnostic, Span, suggest};
 
 /// Values that a config key may have.
@@ -266,6 +266,7 @@ pub fn duplicate_tests(tests: &[Node], diags: &mut Vec<Diagnostic>) {
 pub fn manifest(manifest: &Manifest, diags: &mut Vec<Diagnostic>) {
     relations(manifest, diags);
     let groups: Vec<&str> = manifest.groups.values().map(|group| group.name.as_str()).collect();
+    semantic_groups(manifest, &groups, diags);
     for node in manifest.nodes.values() {
         if let Some(group) = node.config.group().filter(|group| !groups.contains(group)) {
             let message = format!("{} `{}` is in group `{group}`, which is not declared", kind(node), node.name);
@@ -281,6 +282,25 @@ pub fn manifest(manifest: &Manifest, diags: &mut Vec<Diagnostic>) {
             let message = format!("model `{}` is public, but ephemeral: nobody else could read it", node.name);
             diags.push(Diagnostic::error(Code::InvalidConfig, message).at(first_line(&node.body), ""));
         }
+    }
+}
+
+/// Groups of metrics, semantic models and saved queries.
+fn semantic_groups(manifest: &Manifest, groups: &[&str], diags: &mut Vec<Diagnostic>) {
+    let semantic = |thing: &Resource<'_>| {
+        matches!(thing, Resource::SemanticModel(_) | Resource::Metric(_) | Resource::SavedQuery(_))
+    };
+    for thing in manifest.resources().filter(semantic) {
+        let Some(group) = thing.config().group().filter(|group| !groups.contains(group)) else { continue };
+        let what = thing.resource_type().as_str().replace('_', " ");
+        let message = format!("{what} `{}` is in group `{group}`, which is not declared", thing.name());
+        let label = suggest::nearest(group, groups.iter().copied())
+            .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+        let mut diagnostic = Diagnostic::error(Code::InvalidConfig, message);
+        if let Some(span) = thing.span() {
+            diagnostic = diagnostic.at(span.clone(), label);
+        }
+        diags.push(diagnostic.help("declare it under `groups:` of a properties file").node(&**thing.unique_id()));
     }
 }
 

@@ -16,6 +16,8 @@ struct Defaults {
     source: Map<String, Value>,
     unit_test: Map<String, Value>,
     plain: Map<String, Value>,
+    semantic: Map<String, Value>,
+    saved_query: Map<String, Value>,
 }
 
 static DEFAULTS: LazyLock<Defaults> = LazyLock::new(Defaults::new);
@@ -61,6 +63,11 @@ impl Defaults {
             })),
             unit_test: object(json!({"tags": [], "meta": {}, "enabled": true, "static_analysis": null})),
             plain: object(json!({"enabled": true, "tags": [], "meta": {}})),
+            semantic: object(json!({"enabled": true, "group": null, "meta": {}})),
+            saved_query: object(json!({
+                "enabled": true, "group": null, "meta": {}, "export_as": null, "schema": null,
+                "cache": {"enabled": false},
+            })),
             node,
         }
     }
@@ -89,6 +96,8 @@ pub fn defaults(resource: ResourceType) -> &'static Map<String, Value> {
         ResourceType::Source => &DEFAULTS.source,
         ResourceType::UnitTest => &DEFAULTS.unit_test,
         ResourceType::Analysis | ResourceType::Operation | ResourceType::SqlOperation => &DEFAULTS.node,
+        ResourceType::SemanticModel | ResourceType::Metric => &DEFAULTS.semantic,
+        ResourceType::SavedQuery => &DEFAULTS.saved_query,
         _ => &DEFAULTS.plain,
     }
 }
@@ -232,7 +241,7 @@ impl Config {
 
 /// Config keys whose value is an object with fixed keys.
 fn is_structured(key: &str) -> bool {
-    matches!(key, "docs" | "contract" | "snapshot_meta_column_names")
+    matches!(key, "docs" | "contract" | "cache" | "snapshot_meta_column_names")
 }
 
 #[cfg(test)]

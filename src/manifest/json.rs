@@ -12,6 +12,7 @@ use super::{
 macro_rules! entries {
     ($map:expr, { $($key:literal: $value:expr,)* }) => {{ $($map.serialize_entry($key, &$value)?;)* }};
 }
+pub(super) use entries;
 
 /// What compiling adds to a node's entry.
 #[derive(Debug, Clone, Copy)]
@@ -155,7 +156,7 @@ pub fn contract_checksum(node: &Node) -> Option<String> {
     Some(super::hash::sha256(text.as_bytes()))
 }
 
-fn depends_on(macros: &[super::UniqueId], nodes: &[super::UniqueId]) -> Value {
+pub(super) fn depends_on(macros: &[super::UniqueId], nodes: &[super::UniqueId]) -> Value {
     json!({"macros": macros, "nodes": nodes})
 }
 
@@ -328,7 +329,7 @@ impl Serialize for Exposure {
             "depends_on": depends_on(&[], &self.depends_on_nodes),
             "refs": self.refs,
             "sources": self.sources,
-            "metrics": EMPTY,
+            "metrics": self.metrics,
             "created_at": self.created_at,
         });
         map.end()
@@ -430,6 +431,24 @@ impl Serialize for UnitTest {
     }
 }
 
+impl super::Resource<'_> {
+    /// Its entry of the artifact.
+    ///
+    /// # Errors
+    /// None in practice: every entry is an object with text keys.
+    pub fn to_json(&self) -> serde_json::Result<Value> {
+        match self {
+            Self::Node(node) => serde_json::to_value(node),
+            Self::Source(source) => serde_json::to_value(source),
+            Self::UnitTest(test) => serde_json::to_value(test),
+            Self::Exposure(exposure) => serde_json::to_value(exposure),
+            Self::SemanticModel(model) => serde_json::to_value(model),
+            Self::Metric(metric) => serde_json::to_value(metric),
+            Self::SavedQuery(query) => serde_json::to_value(query),
+        }
+    }
+}
+
 impl Serialize for Disabled {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -437,6 +456,9 @@ impl Serialize for Disabled {
             Self::Source(source) => source.serialize(serializer),
             Self::UnitTest(test) => test.serialize(serializer),
             Self::Exposure(exposure) => exposure.serialize(serializer),
+            Self::SemanticModel(model) => model.serialize(serializer),
+            Self::Metric(metric) => metric.serialize(serializer),
+            Self::SavedQuery(query) => query.serialize(serializer),
         }
     }
 }
@@ -453,6 +475,9 @@ impl ResourceType {
             Self::Analysis => Some("analyses"),
             Self::Source => Some("sources"),
             Self::Exposure => Some("exposures"),
+            Self::SemanticModel => Some("semantic_models"),
+            Self::Metric => Some("metrics"),
+            Self::SavedQuery => Some("saved_queries"),
             Self::Macro => Some("macros"),
             Self::Group => Some("groups"),
             Self::Operation | Self::SqlOperation | Self::Doc => None,

@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{
-    Config, Detail, Disabled, Exposure, Manifest, Node, RefCall, ResourceType, Source, Span, UniqueId, UnitTest,
+    Config, Detail, Disabled, Exposure, Manifest, Metric, Node, RefCall, ResourceType, SavedQuery, SemanticModel,
+    Source, Span, UniqueId, UnitTest,
 };
 
 use crate::store::{Reader, Stored, Writer};
@@ -19,6 +20,9 @@ pub enum Resource<'a> {
     Source(&'a Arc<Source>),
     UnitTest(&'a Arc<UnitTest>),
     Exposure(&'a Arc<Exposure>),
+    SemanticModel(&'a Arc<SemanticModel>),
+    Metric(&'a Arc<Metric>),
+    SavedQuery(&'a Arc<SavedQuery>),
 }
 
 /// Why a `ref` or `source` names nothing that can be used.
@@ -81,13 +85,16 @@ impl Manifest {
             .or_else(|| self.sources.get(unique_id).map(Resource::Source))
             .or_else(|| self.unit_tests.get(unique_id).map(Resource::UnitTest))
             .or_else(|| self.exposures.get(unique_id).map(Resource::Exposure))
+            .or_else(|| self.semantic_models.get(unique_id).map(Resource::SemanticModel))
+            .or_else(|| self.metrics.get(unique_id).map(Resource::Metric))
+            .or_else(|| self.saved_queries.get(unique_id).map(Resource::SavedQuery))
     }
 
     pub fn node(&self, unique_id: &str) -> Option<&Arc<Node>> {
         self.nodes.get(unique_id)
     }
 
-    /// Everything that takes part in the graph, in manifest order: nodes, sources, unit tests, exposures.
+    /// Everything that takes part in the graph, in manifest order.
     pub fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
         self.nodes
             .values()
@@ -95,6 +102,9 @@ impl Manifest {
             .chain(self.sources.values().map(Resource::Source))
             .chain(self.unit_tests.values().map(Resource::UnitTest))
             .chain(self.exposures.values().map(Resource::Exposure))
+            .chain(self.semantic_models.values().map(Resource::SemanticModel))
+            .chain(self.metrics.values().map(Resource::Metric))
+            .chain(self.saved_queries.values().map(Resource::SavedQuery))
     }
 
     /// The node that `ref` means when it is written in `package`: dbt looks in the root project, then in the
@@ -151,7 +161,7 @@ impl Manifest {
     }
 
     /// Packages in the order in which a name is looked up; None means any.
-    fn search_order<'a>(&'a self, package: &'a str, explicit: Option<&'a str>) -> Vec<Option<&'a str>> {
+    pub(super) fn search_order<'a>(&'a self, package: &'a str, explicit: Option<&'a str>) -> Vec<Option<&'a str>> {
         match explicit {
             Some(explicit) => vec![Some(explicit)],
             None if *self.project_name == *package => vec![Some(package), None],
@@ -246,6 +256,9 @@ impl<'a> Resource<'a> {
             Self::Source(source) => &source.unique_id,
             Self::UnitTest(test) => &test.unique_id,
             Self::Exposure(exposure) => &exposure.unique_id,
+            Self::SemanticModel(model) => &model.identity.unique_id,
+            Self::Metric(metric) => &metric.identity.unique_id,
+            Self::SavedQuery(query) => &query.identity.unique_id,
         }
     }
 
@@ -255,6 +268,9 @@ impl<'a> Resource<'a> {
             Self::Source(_) => ResourceType::Source,
             Self::UnitTest(_) => ResourceType::UnitTest,
             Self::Exposure(_) => ResourceType::Exposure,
+            Self::SemanticModel(_) => ResourceType::SemanticModel,
+            Self::Metric(_) => ResourceType::Metric,
+            Self::SavedQuery(_) => ResourceType::SavedQuery,
         }
     }
 
@@ -265,6 +281,9 @@ impl<'a> Resource<'a> {
             Self::Source(source) => &source.name,
             Self::UnitTest(test) => &test.name,
             Self::Exposure(exposure) => &exposure.name,
+            Self::SemanticModel(model) => &model.identity.name,
+            Self::Metric(metric) => &metric.identity.name,
+            Self::SavedQuery(query) => &query.identity.name,
         }
     }
 
@@ -274,6 +293,9 @@ impl<'a> Resource<'a> {
             Self::Source(source) => &source.package,
             Self::UnitTest(test) => &test.package,
             Self::Exposure(exposure) => &exposure.package,
+            Self::SemanticModel(model) => &model.identity.package,
+            Self::Metric(metric) => &metric.identity.package,
+            Self::SavedQuery(query) => &query.identity.package,
         }
     }
 
@@ -283,6 +305,9 @@ impl<'a> Resource<'a> {
             Self::Source(source) => &source.fqn,
             Self::UnitTest(test) => &test.fqn,
             Self::Exposure(exposure) => &exposure.fqn,
+            Self::SemanticModel(model) => &model.identity.fqn,
+            Self::Metric(metric) => &metric.identity.fqn,
+            Self::SavedQuery(query) => &query.identity.fqn,
         }
     }
 
@@ -292,6 +317,9 @@ impl<'a> Resource<'a> {
             Self::Source(source) => &source.original_file_path,
             Self::UnitTest(test) => &test.original_file_path,
             Self::Exposure(exposure) => &exposure.original_file_path,
+            Self::SemanticModel(model) => &model.identity.original_file_path,
+            Self::Metric(metric) => &metric.identity.original_file_path,
+            Self::SavedQuery(query) => &query.identity.original_file_path,
         }
     }
 
@@ -310,6 +338,9 @@ impl<'a> Resource<'a> {
             Self::Source(source) => &source.tags,
             Self::UnitTest(test) => &test.tags,
             Self::Exposure(exposure) => &exposure.tags,
+            Self::SemanticModel(_) => &[],
+            Self::Metric(metric) => &metric.tags,
+            Self::SavedQuery(query) => &query.tags,
         }
     }
 
@@ -319,6 +350,9 @@ impl<'a> Resource<'a> {
             Self::Source(source) => &source.config,
             Self::UnitTest(test) => &test.config,
             Self::Exposure(exposure) => &exposure.config,
+            Self::SemanticModel(model) => &model.config,
+            Self::Metric(metric) => &metric.config,
+            Self::SavedQuery(query) => &query.config,
         }
     }
 
@@ -328,6 +362,9 @@ impl<'a> Resource<'a> {
             Self::Source(_) => &[],
             Self::UnitTest(test) => &test.depends_on_nodes,
             Self::Exposure(exposure) => &exposure.depends_on_nodes,
+            Self::SemanticModel(model) => &model.depends_on_nodes,
+            Self::Metric(metric) => &metric.depends_on_nodes,
+            Self::SavedQuery(query) => &query.depends_on_nodes,
         }
     }
 
@@ -341,6 +378,9 @@ impl<'a> Resource<'a> {
             Self::Source(source) => source.span.as_ref(),
             Self::UnitTest(test) => test.span.as_ref(),
             Self::Exposure(exposure) => exposure.span.as_ref(),
+            Self::SemanticModel(model) => model.identity.span.as_ref(),
+            Self::Metric(metric) => metric.identity.span.as_ref(),
+            Self::SavedQuery(query) => query.identity.span.as_ref(),
         }
     }
 }

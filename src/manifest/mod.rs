@@ -18,6 +18,7 @@ mod node;
 mod parse;
 mod resolve;
 pub mod saved;
+pub mod semantic;
 mod tree;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use json::contract_checksum;
 pub use lookup::{Missing, Resource, version_text};
 pub use node::*;
 pub use parse::{Parsed, is_call, library, parse};
+pub use semantic::{Metric, SavedQuery, SemanticModel};
 
 use crate::diag::{Diagnostic, Span};
 use crate::store::Stored;
@@ -48,6 +50,9 @@ pub struct Manifest {
     pub sources: IndexMap<UniqueId, Arc<Source>>,
     pub unit_tests: IndexMap<UniqueId, Arc<UnitTest>>,
     pub exposures: IndexMap<UniqueId, Arc<Exposure>>,
+    pub semantic_models: IndexMap<UniqueId, Arc<SemanticModel>>,
+    pub metrics: IndexMap<UniqueId, Arc<Metric>>,
+    pub saved_queries: IndexMap<UniqueId, Arc<SavedQuery>>,
     pub macros: IndexMap<UniqueId, Arc<Macro>>,
     pub docs: IndexMap<UniqueId, Arc<Doc>>,
     pub groups: IndexMap<UniqueId, Arc<Group>>,
@@ -66,6 +71,9 @@ pub enum Disabled {
     Source(Arc<Source>),
     UnitTest(Arc<UnitTest>),
     Exposure(Arc<Exposure>),
+    SemanticModel(Arc<SemanticModel>),
+    Metric(Arc<Metric>),
+    SavedQuery(Arc<SavedQuery>),
 }
 
 impl Default for Manifest {
@@ -78,6 +86,9 @@ impl Default for Manifest {
             sources: IndexMap::new(),
             unit_tests: IndexMap::new(),
             exposures: IndexMap::new(),
+            semantic_models: IndexMap::new(),
+            metrics: IndexMap::new(),
+            saved_queries: IndexMap::new(),
             macros: IndexMap::new(),
             docs: IndexMap::new(),
             groups: IndexMap::new(),

@@ -27,6 +27,9 @@ pub enum ResourceType {
     SqlOperation,
     Source,
     Exposure,
+    SemanticModel,
+    Metric,
+    SavedQuery,
     Macro,
     Doc,
     Group,
@@ -45,6 +48,9 @@ impl ResourceType {
             Self::SqlOperation => "sql_operation",
             Self::Source => "source",
             Self::Exposure => "exposure",
+            Self::SemanticModel => "semantic_model",
+            Self::Metric => "metric",
+            Self::SavedQuery => "saved_query",
             Self::Macro => "macro",
             Self::Doc => "doc",
             Self::Group => "group",
@@ -53,8 +59,11 @@ impl ResourceType {
 
     /// The type that [`ResourceType::as_str`] calls so, of those that can be selected.
     pub fn parse(text: &str) -> Option<Self> {
-        use ResourceType::{Analysis, Exposure, Model, Seed, Snapshot, Source, Test, UnitTest};
-        let all = [Model, Seed, Snapshot, Test, UnitTest, Source, Exposure, Analysis];
+        use ResourceType::{
+            Analysis, Exposure, Metric, Model, SavedQuery, Seed, SemanticModel, Snapshot, Source, Test, UnitTest,
+        };
+        let all =
+            [Model, Seed, Snapshot, Test, UnitTest, Source, Exposure, Analysis, SemanticModel, Metric, SavedQuery];
         all.into_iter().find(|kind| kind.as_str() == text)
     }
 
@@ -222,7 +231,7 @@ pub struct ModelDetail {
     pub latest_version: Option<Value>,
     pub deprecation_date: Option<String>,
     pub primary_key: Vec<String>,
-    pub time_spine: Option<Value>,
+    pub time_spine: Option<super::semantic::TimeSpine>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Stored!)]
@@ -346,6 +355,8 @@ pub struct Exposure {
     pub unrendered_config: Map<String, Value>,
     pub refs: Vec<RefCall>,
     pub sources: Vec<(String, String)>,
+    /// `metric(name)` and `metric(package, name)` calls.
+    pub metrics: Vec<Vec<String>>,
     pub depends_on_nodes: Vec<UniqueId>,
     pub tags: Vec<String>,
     pub meta: Map<String, Value>,

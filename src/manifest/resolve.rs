@@ -18,6 +18,7 @@ pub fn resolve(project: &Project, manifest: &mut Manifest, broken: &Broken, diag
     let nodes: Vec<&Arc<Node>> = manifest.nodes.values().collect();
     let edges: Vec<Edges> = nodes.par_iter().map(|node| resolver.node(node)).collect();
     let exposures: Vec<Edges> = manifest.exposures.values().map(|exposure| resolver.exposure(exposure)).collect();
+    let models: Vec<Edges> = manifest.semantic_models.values().map(|model| resolver.semantic_model(model)).collect();
     let mut off = Vec::new();
     for (node, edges) in manifest.nodes.values_mut().zip(edges) {
         if !edges.complete && node.resource_type == ResourceType::Test {
@@ -28,6 +29,10 @@ pub fn resolve(project: &Project, manifest: &mut Manifest, broken: &Broken, diag
     }
     for (exposure, edges) in manifest.exposures.values_mut().zip(exposures) {
         Arc::make_mut(exposure).depends_on_nodes = edges.ids;
+        diags.extend(edges.problems);
+    }
+    for (model, edges) in manifest.semantic_models.values_mut().zip(models) {
+        Arc::make_mut(model).depends_on_nodes = edges.ids;
         diags.extend(edges.problems);
     }
     if !off.is_empty() {
@@ -110,6 +115,19 @@ impl Resolver<'_> {
             severity: Severity::Error,
         };
         self.edges(&asker, &exposure.refs, &exposure.sources)
+    }
+
+    fn semantic_model(&self, model: &super::SemanticModel) -> Edges {
+        let asker = Asker {
+            what: "semantic model",
+            name: &model.identity.name,
+            unique_id: &model.identity.unique_id,
+            package: &model.identity.package,
+            group: model.config.group(),
+            body: &model.identity.body,
+            severity: Severity::Error,
+        };
+        self.edges(&asker, &model.refs, &[])
     }
 
     fn edges(&self, asker: &Asker<'_>, refs: &[RefCall], sources: &[(String, String)]) -> Edges {

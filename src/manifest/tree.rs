@@ -121,7 +121,10 @@ fn tree_of(resource: ResourceType) -> ResourceType {
         | ResourceType::Source
         | ResourceType::Test
         | ResourceType::Exposure
-        | ResourceType::UnitTest => resource,
+        | ResourceType::UnitTest
+        | ResourceType::SemanticModel
+        | ResourceType::Metric
+        | ResourceType::SavedQuery => resource,
         _ => ResourceType::Model,
     }
 }
@@ -137,6 +140,9 @@ impl Trees {
             (ResourceType::Test, "data_tests", &trees.data_tests),
             (ResourceType::UnitTest, "unit_tests", &trees.unit_tests),
             (ResourceType::Exposure, "exposures", &trees.exposures),
+            (ResourceType::SemanticModel, "semantic-models", &trees.semantic_models),
+            (ResourceType::Metric, "metrics", &trees.metrics),
+            (ResourceType::SavedQuery, "saved-queries", &trees.saved_queries),
         ];
         let mut by_type = HashMap::new();
         for (resource, name, tree) in of_types {

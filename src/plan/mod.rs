@@ -41,9 +41,9 @@ impl Verb {
 
     /// The resource types that this command works on.
     pub fn resource_types(self) -> &'static [ResourceType] {
-        use ResourceType::{Analysis, Exposure, Model, Seed, Snapshot, Source, Test, UnitTest};
+        use ResourceType::{Analysis, Exposure, Model, SavedQuery, Seed, Snapshot, Source, Test, UnitTest};
         match self {
-            Self::Build => &[Model, Seed, Snapshot, Test, UnitTest, Exposure],
+            Self::Build => &[Model, Seed, Snapshot, Test, UnitTest, Exposure, SavedQuery],
             Self::Run => &[Model],
             Self::Test => &[Test, UnitTest],
             Self::Seed => &[Seed],
@@ -63,7 +63,7 @@ pub struct Plan {
     pub failed_tests_block: bool,
 }
 
-/// One member of the graph to work on. Exposures are steps too, with nothing to do (dbt's `NO-OP`).
+/// One member of the graph to work on. Exposures and saved queries are steps too, with nothing to do (dbt's `NO-OP`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     pub unique_id: UniqueId,
@@ -102,9 +102,7 @@ fn is_folded(verb: Verb, id: &UniqueId, manifest: &Manifest) -> bool {
 fn facts(id: &UniqueId, manifest: &Manifest) -> (ResourceType, bool) {
     match manifest.nodes.get(id) {
         Some(node) => (node.resource_type, node.config.str("on_error") == Some("continue")),
-        None if manifest.sources.contains_key(id) => (ResourceType::Source, false),
-        None if manifest.unit_tests.contains_key(id) => (ResourceType::UnitTest, false),
-        None => (ResourceType::Exposure, false),
+        None => (manifest.get(id).map_or(ResourceType::Exposure, |thing| thing.resource_type()), false),
     }
 }
 

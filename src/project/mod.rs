@@ -232,6 +232,9 @@ pub struct Trees {
     pub data_tests: Option<yaml::Node>,
     pub unit_tests: Option<yaml::Node>,
     pub exposures: Option<yaml::Node>,
+    pub semantic_models: Option<yaml::Node>,
+    pub metrics: Option<yaml::Node>,
+    pub saved_queries: Option<yaml::Node>,
     pub analyses: Option<yaml::Node>,
 }
 

@@ -327,9 +327,7 @@ fn unsupported(fields: &mut Fields<'_>, name: &'static str) {
 }
 
 fn trees(fields: &mut Fields<'_>) -> Trees {
-    for name in ["functions", "metrics", "semantic-models", "saved-queries"] {
-        unsupported(fields, name);
-    }
+    unsupported(fields, "functions");
     Trees {
         models: fields.map_node("models"),
         seeds: fields.map_node("seeds"),
@@ -338,6 +336,9 @@ fn trees(fields: &mut Fields<'_>) -> Trees {
         data_tests: data_tests(fields),
         unit_tests: fields.map_node("unit_tests"),
         exposures: fields.map_node("exposures"),
+        semantic_models: fields.map_node("semantic-models"),
+        metrics: fields.map_node("metrics"),
+        saved_queries: fields.map_node("saved-queries"),
         analyses: fields.map_node("analyses"),
     }
 }

@@ -177,11 +177,6 @@ mod tests {
         let unknown = Criterion::parse("tags:nightly").unwrap_err();
         assert_eq!(unknown.message, "`tags` is not a selection method: `tags:nightly`");
         assert_eq!(unknown.helps, ["did you mean `tag:nightly`?"]);
-        let metric = Criterion::parse("metric:revenue").unwrap_err();
-        assert_eq!(
-            (metric.code, metric.message.as_str()),
-            (Code::NotSupported, "selection method `metric` is not supported yet: `metric:revenue`")
-        );
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub(super) enum Method {
     File,
     Source,
     Exposure,
+    SemanticModel,
+    Metric,
+    SavedQuery,
     UnitTest,
     /// `config.a.b`: the keys to descend.
     Config(Vec<String>),
@@ -42,11 +45,14 @@ const METHODS: &[&str] = &[
     "file",
     "fqn",
     "group",
+    "metric",
     "package",
     "path",
     "resource_type",
     "result",
+    "saved_query",
     "selector",
+    "semantic_model",
     "source",
     "source_status",
     "state",
@@ -72,6 +78,9 @@ impl Method {
             "file" => Self::File,
             "source" => Self::Source,
             "exposure" => Self::Exposure,
+            "semantic_model" => Self::SemanticModel,
+            "metric" => Self::Metric,
+            "saved_query" => Self::SavedQuery,
             "unit_test" => Self::UnitTest,
             "config" => Self::Config(arguments),
             "resource_type" => Self::ResourceType,
@@ -91,25 +100,15 @@ impl Method {
 }
 
 fn unknown(name: &str, criterion: &str) -> Diagnostic {
-    let unsupported = |why: &str| {
-        Diagnostic::error(Code::NotSupported, format!("selection method `{name}` is not supported yet: `{criterion}`"))
-            .note(why.to_owned())
-    };
-    match name {
-        "metric" | "semantic_model" | "saved_query" => unsupported("the semantic layer is not part of the project yet"),
-        _ => {
-            let unknown =
-                Diagnostic::error(Code::Selection, format!("`{name}` is not a selection method: `{criterion}`")).note(
-                    format!("methods are {}", METHODS.iter().map(|m| format!("`{m}`")).collect::<Vec<_>>().join(", ")),
-                );
-            match suggest::nearest(name, METHODS.iter().copied()) {
-                Some(near) => {
-                    let better = criterion.replacen(&format!("{name}:"), &format!("{near}:"), 1);
-                    unknown.help(format!("did you mean `{better}`?"))
-                }
-                None => unknown,
-            }
+    let methods = METHODS.iter().map(|m| format!("`{m}`")).collect::<Vec<_>>().join(", ");
+    let unknown = Diagnostic::error(Code::Selection, format!("`{name}` is not a selection method: `{criterion}`"))
+        .note(format!("methods are {methods}"));
+    match suggest::nearest(name, METHODS.iter().copied()) {
+        Some(near) => {
+            let better = criterion.replacen(&format!("{name}:"), &format!("{near}:"), 1);
+            unknown.help(format!("did you mean `{better}`?"))
         }
+        None => unknown,
     }
 }
 
@@ -119,9 +118,20 @@ fn unknown(name: &str, criterion: &str) -> Diagnostic {
 /// The value is none of them.
 pub(super) fn check(method: &Method, value: &str, criterion: &str) -> Result<()> {
     let allowed: &[&str] = match method {
-        Method::ResourceType => {
-            &["model", "seed", "snapshot", "test", "unit_test", "source", "exposure", "analysis", "operation"]
-        }
+        Method::ResourceType => &[
+            "model",
+            "seed",
+            "snapshot",
+            "test",
+            "unit_test",
+            "source",
+            "exposure",
+            "analysis",
+            "operation",
+            "semantic_model",
+            "metric",
+            "saved_query",
+        ],
         Method::TestType => &["generic", "singular", "data", "unit", "schema"],
         Method::Access => &["private", "protected", "public"],
         Method::Version => &["latest", "prerelease", "old", "none"],
@@ -156,7 +166,9 @@ pub(super) fn check(method: &Method, value: &str, criterion: &str) -> Result<()>
                 .help("a source is written `source`, `source.table` or `package.source.table`")
                 .boxed());
         }
-        Method::Exposure | Method::UnitTest if value.split('.').count() > 2 => {
+        Method::Exposure | Method::SemanticModel | Method::Metric | Method::SavedQuery | Method::UnitTest
+            if value.split('.').count() > 2 =>
+        {
             return Err(Diagnostic::error(Code::Selection, format!("`{criterion}` has too many parts"))
                 .help("write the `name` or the `package.name`")
                 .boxed());
@@ -189,6 +201,9 @@ pub(super) fn matches(method: &Method, value: &str, thing: &Resource<'_>, root_p
         Method::File => matches_file(thing, value),
         Method::Source => matches_source(thing, value),
         Method::Exposure => matches!(thing, Resource::Exposure(_)) && matches_packaged_name(thing, value),
+        Method::SemanticModel => matches!(thing, Resource::SemanticModel(_)) && matches_packaged_name(thing, value),
+        Method::Metric => matches!(thing, Resource::Metric(_)) && matches_packaged_name(thing, value),
+        Method::SavedQuery => matches!(thing, Resource::SavedQuery(_)) && matches_packaged_name(thing, value),
         Method::UnitTest => matches!(thing, Resource::UnitTest(_)) && matches_packaged_name(thing, value),
         Method::Config(keys) => is_configurable(thing) && matches_config(thing, keys, value),
         Method::ResourceType => thing.resource_type().as_str() == value,
@@ -381,9 +396,11 @@ pub(super) fn values_of(method: &Method, thing: &Resource<'_>) -> Vec<String> {
         (Method::Source, Resource::Source(source)) => {
             vec![source.source_name.clone(), format!("{}.{}", source.source_name, source.name)]
         }
-        (Method::Exposure, Resource::Exposure(_)) | (Method::UnitTest, Resource::UnitTest(_)) => {
-            vec![thing.name().to_owned()]
-        }
+        (Method::Exposure, Resource::Exposure(_))
+        | (Method::SemanticModel, Resource::SemanticModel(_))
+        | (Method::Metric, Resource::Metric(_))
+        | (Method::SavedQuery, Resource::SavedQuery(_))
+        | (Method::UnitTest, Resource::UnitTest(_)) => vec![thing.name().to_owned()],
         (Method::Package, _) => vec![thing.package().to_string()],
         (Method::Group, _) => thing.config().group().map(str::to_owned).into_iter().collect(),
         (Method::TestName, _) => test_name(thing).map(str::to_owned).into_iter().collect(),

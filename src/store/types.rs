@@ -49,6 +49,13 @@ impl Stored for f64 {
     }
 }
 
+impl Stored for () {
+    fn store(&self, _: &mut Writer) {}
+    fn load(_: &mut Reader<'_>) -> Option<Self> {
+        Some(())
+    }
+}
+
 impl Stored for bool {
     fn store(&self, out: &mut Writer) {
         out.byte(u8::from(*self));

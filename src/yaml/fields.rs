@@ -14,6 +14,8 @@ pub struct Fields<'a> {
     file: &'a Arc<SourceFile>,
     what: &'a str,
     known: Vec<&'static str>,
+    /// Of the known ones those that were there, other than null.
+    taken: Vec<&'static str>,
     diags: &'a mut Vec<Diagnostic>,
 }
 
@@ -21,7 +23,9 @@ impl<'a> Fields<'a> {
     /// `what` names the mapping in messages: "model". None, with a diagnostic, if the node is not a mapping.
     pub fn new(node: Node, file: &'a Arc<SourceFile>, what: &'a str, diags: &'a mut Vec<Diagnostic>) -> Option<Self> {
         match node.value {
-            Yaml::Map(map) => Some(Self { map, range: node.range, file, what, known: Vec::new(), diags }),
+            Yaml::Map(map) => {
+                Some(Self { map, range: node.range, file, what, known: Vec::new(), taken: Vec::new(), diags })
+            }
             _ => {
                 let message = format!("expected a mapping for {}, found {}", article(what), node.kind());
                 let span = Span { file: file.clone(), range: node.range };
@@ -85,7 +89,11 @@ impl<'a> Fields<'a> {
     /// The key with its place, and the value.
     pub fn entry(&mut self, name: &'static str) -> Option<(Key, Node)> {
         self.known.push(name);
-        self.map.remove(name)
+        let entry = self.map.remove(name)?;
+        if !entry.1.is_null() {
+            self.taken.push(name);
+        }
+        Some(entry)
     }
 
     /// A text; numbers and booleans are taken as texts. `null` is missing.
@@ -178,6 +186,20 @@ impl<'a> Fields<'a> {
             let near = suggest::nearest(&key.name, self.known.iter().copied());
             self.diags.push(unknown_key(self.file, key, &article(self.what), near, custom));
         }
+    }
+
+    /// No value other than null has been taken out under this key.
+    pub fn is_absent(&self, name: &str) -> bool {
+        !self.taken.contains(&name)
+    }
+
+    /// Reads an inner mapping with a reader of its own; keys that it does not ask for are warned of.
+    pub fn nested<T>(&mut self, node: Node, what: &str, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Option<T> {
+        let file = self.file.clone();
+        let mut inner = Fields::new(node, &file, what, self.diags)?;
+        let read = read(&mut inner);
+        inner.finish(Deprecation::CustomKeyInObject);
+        read
     }
 
     fn present(&mut self, name: &'static str) -> Option<Node> {

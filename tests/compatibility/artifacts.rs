@@ -23,7 +23,15 @@ sources:
     tables: [{name: fresh}, {name: broken}]
 models:
   - name: orders
-    columns: [{name: id, data_type: integer, data_tests: [not_null]}]
+    time_spine: {standard_granularity_column: id}
+    columns: [{name: id, data_type: integer, granularity: day, data_tests: [not_null]}]
+semantic_models:
+  - name: orders
+    model: ref('orders')
+    primary_entity: order
+    dimensions: [{name: at, type: time, type_params: {time_granularity: day}}]
+    measures: [{name: order_count, agg: sum, expr: 1, agg_time_dimension: at, create_metric: true}]
+saved_queries: [{name: counted, query_params: {metrics: [order_count]}}]
 exposures: [{name: board, type: dashboard, owner: {name: Ann}, depends_on: ["ref('orders')"]}]
 groups: [{name: team, owner: {name: Ann}}]
 unit_tests: [{name: adds_up, model: orders, given: [], expect: {rows: [{id: 1}]}}]

@@ -104,6 +104,8 @@ fn sample(kind: &str, key: &str) -> Value {
             _ => "table",
         }),
         "merge_exclude_columns" | "merge_update_columns" | "tags" | "packages" => json!(["id"]),
+        "cache" => json!({"enabled": true}),
+        "export_as" => json!("table"),
         "meta" => json!({"owner": "a"}),
         "on_configuration_change" => json!("apply"),
         "on_error" => json!("continue"),
@@ -147,6 +149,13 @@ fn member(kind: &str, name: &str, key: &str) -> Option<(String, Value)> {
         "unit test" => {
             json!({"unit_tests": [{"name": name, "model": "base", "given": [], "expect": {"rows": []}, "config": config}]})
         }
+        "semantic model" => json!({"semantic_models": [{"name": name, "model": "ref('base')", "config": config}]}),
+        "metric" => json!({"metrics": [{
+            "name": name, "label": name, "type": "simple", "type_params": {"measure": "row_count"}, "config": config,
+        }]}),
+        "saved query" => {
+            json!({"saved_queries": [{"name": name, "query_params": {"metrics": ["row_count"]}, "config": config}]})
+        }
         "group" => json!({"groups": [{"name": name, "owner": {"name": "a"}, "config": config}]}),
         "macro" => json!({"macros": [{"name": name, "config": config}]}),
         "read by macros" => json!({"models": [{"name": name, "config": config}]}),
@@ -154,6 +163,21 @@ fn member(kind: &str, name: &str, key: &str) -> Option<(String, Value)> {
     };
     Some((format!("models/{name}.yml"), text))
 }
+
+/// A group, and a semantic layer for metrics and saved queries to lean on.
+const BESIDE: &str = "
+groups: [{name: team, owner: {name: a}}]
+models:
+  - name: base
+    time_spine: {standard_granularity_column: id}
+    columns: [{name: id, granularity: day}]
+semantic_models:
+  - name: base
+    model: ref('base')
+    primary_entity: base
+    dimensions: [{name: at, type: time, type_params: {time_granularity: day}}]
+    measures: [{name: row_count, agg: sum, expr: 1, agg_time_dimension: at, create_metric: true}]
+";
 
 /// What the member needs beside its properties.
 fn beside(kind: &str, name: &str) -> Option<(String, String)> {
@@ -169,7 +193,7 @@ fn beside(kind: &str, name: &str) -> Option<(String, String)> {
 fn configs(dbt: &Value, sources: &str) -> Vec<Section> {
     let probe = Probe::new("");
     probe.file("models/base.sql", "select 1 as id");
-    probe.file("models/team.yml", "groups: [{name: team, owner: {name: a}}]");
+    probe.file("models/team.yml", BESIDE);
     let mut places: BTreeMap<String, (String, String)> = BTreeMap::new();
     let mut answers: BTreeMap<(String, String), Answer> = BTreeMap::new();
     for (kind, keys) in dbt["configs"].as_object().into_iter().flatten() {

@@ -11,3 +11,4 @@ mod generic_tests;
 mod microbatch;
 mod project;
 mod resources;
+mod semantic;

@@ -29,6 +29,8 @@ pub struct Recorder {
 pub struct Seen {
     pub refs: Vec<RefCall>,
     pub sources: Vec<(String, String)>,
+    /// A name, or a package and a name, each.
+    pub metrics: Vec<Vec<String>>,
     /// All `config(...)` calls, merged.
     pub config: Map<String, serde_json::Value>,
     /// The same as it was given, the last one of each key.
@@ -66,6 +68,7 @@ pub fn node_context(
         .set("ref", reference)
         .set("source", source)
         .set("config", config)
+        .set("metric", metric(recorder.clone()))
         .set("builtins", builtins)
         .set("this", this)
         .set("model", Value::from_object(Model { node: node.clone(), json: OnceLock::new() }))
@@ -113,6 +116,18 @@ fn source(recorder: Arc<Recorder>, this: Value) -> Value {
         args.finish()?;
         recorder.with(|seen| seen.sources.push((name, table)));
         Ok(this.clone())
+    })
+}
+
+/// `metric(name)` and `metric(package, name)` say what a node depends on; there is nothing to render.
+fn metric(recorder: Arc<Recorder>) -> Value {
+    function("metric", move |_, args| {
+        let name = args.rest().iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+        let Some(name @ ([_] | [_, _])) = name.as_deref() else {
+            return Err(fail("metric() takes a name, or a package and a name, as strings"));
+        };
+        recorder.with(|seen| seen.metrics.push(name.to_vec()));
+        Ok(Value::from(""))
     })
 }
 
@@ -292,7 +307,7 @@ pub fn parse_names(
         undefined("load_agate_table"),
         ("render", function("render", |_, args| args.take("string"))),
         ("try_or_compiler_error", try_or_compiler_error()),
-        ("metric", unsupported("metric", "metrics")),
+        nothing("metric"),
         (
             "validation",
             Value::from_pairs([(

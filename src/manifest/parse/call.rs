@@ -1,4 +1,4 @@
-//! `ref(...)` and `source(...)` written as plain text: in exposures, test arguments, unit tests, snapshots, foreign keys.
+//! `ref(...)`, `source(...)` and `metric(...)` written as plain text: in exposures, test arguments, unit tests, snapshots, foreign keys.
 
 use serde_json::Value;
 
@@ -8,6 +8,8 @@ use crate::manifest::RefCall;
 pub enum Call {
     Ref(RefCall),
     Source(String, String),
+    /// A name, or a package and a name.
+    Metric(Vec<String>),
 }
 
 /// Reads a text that is nothing but such a call with literal arguments.
@@ -44,6 +46,8 @@ pub fn parse_call(text: &str) -> Option<Call> {
     match (name, names.next(), names.next(), names.next()) {
         ("ref", Some(name), None, None) => Some(Call::Ref(RefCall { name, package: None, version })),
         ("ref", Some(package), Some(name), None) => Some(Call::Ref(RefCall { name, package: Some(package), version })),
+        ("metric", Some(name), None, None) if version.is_none() => Some(Call::Metric(vec![name])),
+        ("metric", Some(package), Some(name), None) if version.is_none() => Some(Call::Metric(vec![package, name])),
         ("source", Some(source), Some(table), None) if version.is_none() => Some(Call::Source(source, table)),
         _ => None,
     }
@@ -103,6 +107,7 @@ mod tests {
             Some(Call::Ref(RefCall { name: "a".into(), package: Some("p".into()), version: Some(json!(2)) }))
         );
         assert_eq!(parse_call("source('s','t',)"), Some(Call::Source("s".into(), "t".into())));
+        assert_eq!(parse_call("metric('p', 'm')"), Some(Call::Metric(vec!["p".into(), "m".into()])));
         for text in ["ref(x)", "ref('a') + 1", "ref('a', 'b', 'c')", "reference('a')", "source('s')", "ref("] {
             assert_eq!(parse_call(text), None, "{text}");
         }

@@ -26,6 +26,7 @@ pub struct ExposureEntry {
     unrendered_config: Map<String, Value>,
     refs: Vec<RefCall>,
     sources: Vec<(String, String)>,
+    metrics: Vec<Vec<String>>,
 }
 
 const TYPES: &[&str] = &["dashboard", "notebook", "analysis", "ml", "application"];
@@ -82,11 +83,12 @@ pub fn read_exposure(reader: &mut Reader<'_>, mut entry: Node) -> Option<Exposur
     if let Some((maturity, range)) = &read.maturity {
         one_of(reader, "maturity", maturity, range, MATURITIES);
     }
-    let (mut refs, mut sources) = (Vec::new(), Vec::new());
+    let (mut refs, mut sources, mut metrics) = (Vec::new(), Vec::new(), Vec::new());
     for node in &read.depends_on {
         match node.as_str().map(parse_call) {
             Some(Some(Call::Ref(call))) => refs.push(call),
             Some(Some(Call::Source(source, table))) => sources.push((source, table)),
+            Some(Some(Call::Metric(call))) => metrics.push(call),
             _ => not_a_call(reader, reader.span(&node.range)),
         }
     }
@@ -113,12 +115,13 @@ pub fn read_exposure(reader: &mut Reader<'_>, mut entry: Node) -> Option<Exposur
         unrendered_config,
         refs,
         sources,
+        metrics,
     })
 }
 
 fn not_a_call(reader: &mut Reader<'_>, span: Span) {
-    let message = "an exposure depends on `ref('…')` or `source('…', '…')`";
-    reader.diags.push(Diagnostic::error(Code::InvalidValue, message).at(span, "neither"));
+    let message = "an exposure depends on `ref('…')`, `source('…', '…')` or `metric('…')`";
+    reader.diags.push(Diagnostic::error(Code::InvalidValue, message).at(span, "none of them"));
 }
 
 fn one_of(reader: &mut Reader<'_>, key: &str, value: &str, range: &Range<u32>, known: &[&str]) {
@@ -161,6 +164,7 @@ impl ExposureEntry {
             unrendered_config,
             refs: self.refs,
             sources: self.sources,
+            metrics: self.metrics,
             depends_on_nodes: Vec::new(),
             created_at: setup.now,
             package: place.package,

@@ -447,6 +447,7 @@ impl Builder<'_> {
                     match call {
                         Call::Ref(call) => node.refs.push(call),
                         Call::Source(source, table) => node.sources.push((source, table)),
+                        Call::Metric(call) => node.metrics.push(call),
                     }
                 }
                 node.depends_on_macros = self.plain_macros(definition);

@@ -10,9 +10,12 @@ mod generic_test;
 mod group;
 mod inert;
 mod macros;
+mod metric;
 mod node;
 mod patches;
 mod properties;
+mod saved_query;
+mod semantic_model;
 mod source;
 mod test_name;
 mod unit_test;
@@ -40,7 +43,7 @@ use super::known::KnownConfigs;
 use super::naming::Naming;
 use super::saved::{Observed, Remembering};
 use super::tree::ConfigTrees;
-use super::{Disabled, Manifest, Node, ResourceType, UniqueId, capture, checks, microbatch, resolve};
+use super::{Disabled, Manifest, Node, ResourceType, UniqueId, capture, checks, microbatch, resolve, semantic};
 use crate::adapter::{Adapter, Include, Relation};
 use crate::diag::log::Log;
 use crate::diag::{Code, Diagnostic, Span};
@@ -174,6 +177,10 @@ pub fn parse(
         concurrent: adapter.capabilities().concurrent_batches,
     };
     microbatch::check(&manifest, can, &mut diags);
+    if !diags.iter().any(Diagnostic::is_error) {
+        // Names that are not resolved would only be reported once more.
+        semantic::check(&manifest, &mut diags);
+    }
     deprecated::project(project, &manifest, &library, &mut diags);
     let mut manifest = manifest.indexed();
     resolve::primary_keys(&mut manifest);
@@ -364,8 +371,22 @@ fn build_all(setup: &Setup<'_>, properties: Properties, manifest: &mut Manifest,
     for entry in properties.exposures {
         insert_exposure(manifest, entry, setup, diags);
     }
+    let mut metrics = properties.metrics;
+    for entry in properties.semantic_models {
+        let (model, created) = entry.build(setup);
+        metrics.extend(created);
+        insert_semantic_model(manifest, model, diags);
+    }
+    for entry in metrics {
+        insert_metric(manifest, entry.build(setup), diags);
+    }
+    for entry in properties.saved_queries {
+        let query = entry.build(setup, diags);
+        insert_saved_query(manifest, query, diags);
+    }
     reindex(manifest);
     resolve::resolve(setup.project, manifest, &broken, diags);
+    semantic::resolve(manifest, &broken, diags);
     reindex(manifest);
     let mut unit_tests = unit_test::UnitTests { setup, manifest, diags: Vec::new() };
     let built: Vec<_> = properties.unit_tests.into_iter().flat_map(|entry| unit_tests.build(entry)).collect();
@@ -435,6 +456,48 @@ fn insert_exposure(
         return;
     }
     manifest.exposures.insert(id, exposure);
+}
+
+fn insert_semantic_model(manifest: &mut Manifest, model: semantic::SemanticModel, diags: &mut Vec<Diagnostic>) {
+    let (id, model) = (model.identity.unique_id.clone(), Arc::new(model));
+    if !model.config.enabled() {
+        manifest.disabled.entry(id).or_default().push(Disabled::SemanticModel(model));
+        return;
+    }
+    if let Some(first) = manifest.semantic_models.get(&id) {
+        let what = format!("semantic model `{}`", model.identity.name);
+        diags.push(twice(&what, model.identity.span.clone(), first.identity.span.clone()));
+        return;
+    }
+    manifest.semantic_models.insert(id, model);
+}
+
+fn insert_metric(manifest: &mut Manifest, metric: semantic::Metric, diags: &mut Vec<Diagnostic>) {
+    let (id, metric) = (metric.identity.unique_id.clone(), Arc::new(metric));
+    if !metric.config.enabled() {
+        manifest.disabled.entry(id).or_default().push(Disabled::Metric(metric));
+        return;
+    }
+    if let Some(first) = manifest.metrics.get(&id) {
+        let what = format!("metric `{}`", metric.identity.name);
+        diags.push(twice(&what, metric.identity.span.clone(), first.identity.span.clone()));
+        return;
+    }
+    manifest.metrics.insert(id, metric);
+}
+
+fn insert_saved_query(manifest: &mut Manifest, query: semantic::SavedQuery, diags: &mut Vec<Diagnostic>) {
+    let (id, query) = (query.identity.unique_id.clone(), Arc::new(query));
+    if !query.config.enabled() {
+        manifest.disabled.entry(id).or_default().push(Disabled::SavedQuery(query));
+        return;
+    }
+    if let Some(first) = manifest.saved_queries.get(&id) {
+        let what = format!("saved query `{}`", query.identity.name);
+        diags.push(twice(&what, query.identity.span.clone(), first.identity.span.clone()));
+        return;
+    }
+    manifest.saved_queries.insert(id, query);
 }
 
 fn insert_unit_test(manifest: &mut Manifest, test: super::UnitTest, diags: &mut Vec<Diagnostic>) {

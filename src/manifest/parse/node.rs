@@ -160,6 +160,7 @@ impl Builder<'_> {
     fn take_calls(&mut self, node: &mut Node, seen: &Seen, context: &Context) {
         node.refs.extend(seen.refs.iter().cloned());
         node.sources.extend(seen.sources.iter().cloned());
+        node.metrics.extend(seen.metrics.iter().cloned());
         node.depends_on_macros = context.called();
     }
 
@@ -231,6 +232,7 @@ impl Builder<'_> {
             match call {
                 Call::Ref(call) => node.refs.push(call),
                 Call::Source(source, table) => node.sources.push((source, table)),
+                Call::Metric(call) => node.metrics.push(call),
             }
         }
         let Detail::Model(model) = &mut node.detail else { return };

@@ -10,11 +10,15 @@ use super::doc::Describer;
 use super::exposure::{ExposureEntry, read_exposure};
 use super::group::{GroupEntry, read_group};
 use super::macros::{MacroPatch, read_macro};
+use super::metric::{MetricEntry, read_metric};
+use super::saved_query::{SavedQueryEntry, read_saved_query};
+use super::semantic_model::{SemanticModelEntry, read_semantic_model};
 use super::source::{SourceEntry, read_source};
 use super::unit_test::{UnitTestEntry, read_unit_test};
 use crate::diag::{Code, Deprecation, Diagnostic, Span, suggest};
 use crate::jinja::{Context, Engine};
 use crate::manifest::known::{self, KnownConfigs};
+use crate::manifest::semantic::{CustomGranularity, TimeSpine};
 use crate::manifest::{ColumnInfo, ResourceType, config, merge, tree};
 use crate::project::{self, PackageFile};
 use crate::yaml::{self, Fields, Key, Mapping, Node, Yaml};
@@ -54,7 +58,7 @@ pub struct NodePatch {
     pub latest_version: Option<Value>,
     pub versions: Vec<VersionPatch>,
     pub deprecation_date: Option<String>,
-    pub time_spine: Option<Value>,
+    pub time_spine: Option<TimeSpine>,
     /// Of a snapshot without SQL: `ref('orders')`.
     pub relation: Option<(String, Span)>,
 }
@@ -105,6 +109,9 @@ pub struct Properties {
     pub exposures: Vec<ExposureEntry>,
     pub groups: Vec<GroupEntry>,
     pub unit_tests: Vec<UnitTestEntry>,
+    pub semantic_models: Vec<SemanticModelEntry>,
+    pub metrics: Vec<MetricEntry>,
+    pub saved_queries: Vec<SavedQueryEntry>,
 }
 
 impl Properties {
@@ -115,6 +122,9 @@ impl Properties {
         self.exposures.extend(more.exposures);
         self.groups.extend(more.groups);
         self.unit_tests.extend(more.unit_tests);
+        self.semantic_models.extend(more.semantic_models);
+        self.metrics.extend(more.metrics);
+        self.saved_queries.extend(more.saved_queries);
     }
 }
 
@@ -132,7 +142,7 @@ pub struct Reader<'a> {
 }
 
 /// Keys of this version's gaps.
-const UNSUPPORTED: &[&str] = &["metrics", "semantic_models", "saved_queries", "functions"];
+const UNSUPPORTED: &[&str] = &["functions"];
 
 const KEYS: &[&str] = &[
     "models",
@@ -145,6 +155,9 @@ const KEYS: &[&str] = &[
     "exposures",
     "groups",
     "unit_tests",
+    "semantic_models",
+    "metrics",
+    "saved_queries",
     "anchors",
     "version",
 ];
@@ -208,6 +221,21 @@ impl Reader<'_> {
                     found.unit_tests.extend(read_unit_test(self, entry));
                 }
             }
+            "semantic_models" => {
+                for entry in self.entries(key, node) {
+                    found.semantic_models.extend(read_semantic_model(self, entry));
+                }
+            }
+            "metrics" => {
+                for entry in self.entries(key, node) {
+                    found.metrics.extend(read_metric(self, entry));
+                }
+            }
+            "saved_queries" => {
+                for entry in self.entries(key, node) {
+                    found.saved_queries.extend(read_saved_query(self, entry));
+                }
+            }
             name if UNSUPPORTED.contains(&name) => self.unsupported(key, &format!("`{name}`")),
             _ => self.unknown_section(key),
         }
@@ -247,7 +275,12 @@ impl Reader<'_> {
 
     /// Renders the Jinja of an entry, except what dbt renders later.
     pub fn render(&mut self, entry: &mut Node) {
-        project::render::yaml(self.engine, &self.file.source, entry, self.context, &is_late, &mut self.diags);
+        self.render_except(entry, &is_late);
+    }
+
+    /// Renders the Jinja of an entry, except what `late` says of its path in the entry.
+    pub fn render_except(&mut self, entry: &mut Node, late: &dyn Fn(&[&str]) -> bool) {
+        project::render::yaml(self.engine, &self.file.source, entry, self.context, late, &mut self.diags);
     }
 
     /// Reads a mapping; keys that nobody asked for are warned of.
@@ -280,6 +313,7 @@ impl Reader<'_> {
             Some(read)
         })?;
         let place = self.place(&read.name.1);
+        self.semantics(&read.semantics);
         if let Some((text, range)) = read.relation.as_ref().filter(|(text, _)| parse_call(text).is_none()) {
             let message = format!("snapshot `{}` has the relation `{text}`", read.name.0);
             let span = self.span(range);
@@ -303,7 +337,7 @@ impl Reader<'_> {
             latest_version: read.latest_version.map(|node| node.to_json()),
             versions: read.versions.into_iter().filter_map(|version| self.version(version)).collect(),
             deprecation_date: read.deprecation_date,
-            time_spine: read.time_spine.map(|node| node.to_json()),
+            time_spine: read.time_spine,
             relation: read.relation.map(|(text, range)| (text, self.span(&range))),
             place,
         })
@@ -361,6 +395,7 @@ impl Reader<'_> {
 
     pub fn column(&mut self, column: Node) -> Option<ColumnPatch> {
         let read = self.fields(column, "column", ColumnFields::read)?;
+        self.semantics(&read.semantics);
         let (description, doc_blocks) = self.describe(read.description);
         let (mut meta, mut tags) = (read.meta.unwrap_or_default().to_json(), read.tags);
         if let Some(config) = &read.config {
@@ -381,6 +416,18 @@ impl Reader<'_> {
             doc_blocks,
         };
         Some(ColumnPatch { info, tests: self.tests(read.tests) })
+    }
+
+    fn semantics(&mut self, keys: &[Key]) {
+        for key in keys {
+            let span = self.span(&key.range);
+            let message = format!("`{}` here is not supported by this version and is left out", key.name);
+            self.diags.push(
+                Diagnostic::warning(Code::NotSupported, message)
+                    .at(span, "not read")
+                    .help("write the semantic layer under `semantic_models:` and `metrics:` of the file"),
+            );
+        }
     }
 
     pub fn tests(&self, tests: Vec<Node>) -> Vec<TestEntry> {
@@ -436,7 +483,9 @@ struct NodeFields {
     latest_version: Option<Node>,
     versions: Vec<Node>,
     deprecation_date: Option<String>,
-    time_spine: Option<Node>,
+    time_spine: Option<TimeSpine>,
+    /// Keys of the form of the semantic layer that dbt 1.12 writes on models.
+    semantics: Vec<Key>,
     relation: Option<(String, Range<u32>)>,
 }
 
@@ -455,10 +504,38 @@ impl NodeFields {
             latest_version: if model { fields.take("latest_version").filter(|node| !node.is_null()) } else { None },
             versions: if model { fields.list("versions") } else { Vec::new() },
             deprecation_date: if model { fields.str("deprecation_date") } else { None },
-            time_spine: if model { fields.take("time_spine") } else { None },
+            time_spine: if model {
+                fields.map_node("time_spine").and_then(|node| time_spine(fields, node))
+            } else {
+                None
+            },
+            semantics: if model { taken_keys(fields, SEMANTIC_KEYS) } else { Vec::new() },
             relation: if kind == ResourceType::Snapshot { fields.spanned_str("relation") } else { None },
         })
     }
+}
+
+/// The semantic layer written on models and columns, as from dbt 1.12 on.
+const SEMANTIC_KEYS: &[&str] =
+    &["semantic_model", "metrics", "primary_entity", "agg_time_dimension", "derived_semantics"];
+const SEMANTIC_COLUMN_KEYS: &[&str] = &["entity", "dimension"];
+
+fn taken_keys(fields: &mut Fields<'_>, names: &[&'static str]) -> Vec<Key> {
+    let set = |(key, node): (Key, Node)| (!node.is_null()).then_some(key);
+    names.iter().filter_map(|name| fields.entry(name).and_then(set)).collect()
+}
+
+fn time_spine(fields: &mut Fields<'_>, node: Node) -> Option<TimeSpine> {
+    fields.nested(node, "time spine", |spine| {
+        let custom_granularities = spine.list("custom_granularities").into_iter().filter_map(|node| {
+            spine.nested(node, "custom granularity", |custom| {
+                Some(CustomGranularity { name: custom.required_str("name")?, column_name: custom.str("column_name") })
+            })
+        });
+        let custom_granularities = custom_granularities.collect();
+        let standard_granularity_column = spine.required_str("standard_granularity_column")?;
+        Some(TimeSpine { standard_granularity_column, custom_granularities })
+    })
 }
 
 struct VersionFields {
@@ -506,10 +583,11 @@ struct ColumnFields {
     constraints: Vec<Node>,
     granularity: Option<String>,
     tests: Vec<Node>,
+    semantics: Vec<Key>,
 }
 
-/// Keys of other adapters and of the semantic layer's newer form.
-const FOREIGN_COLUMN_KEYS: [&str; 5] = ["column_mask", "databricks_tags", "dimension", "entity", "policy_tags"];
+/// Keys of other adapters.
+const FOREIGN_COLUMN_KEYS: [&str; 3] = ["column_mask", "databricks_tags", "policy_tags"];
 
 impl ColumnFields {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
@@ -526,6 +604,7 @@ impl ColumnFields {
             constraints: fields.list("constraints"),
             granularity: fields.str("granularity"),
             tests: take_tests(fields),
+            semantics: taken_keys(fields, SEMANTIC_COLUMN_KEYS),
         })
     }
 }
@@ -604,7 +683,7 @@ pub fn raw_config(entry: &Node) -> Map<String, Value> {
 }
 
 /// What dbt renders later than the rest of a properties file.
-fn is_late(path: &[&str]) -> bool {
+pub fn is_late(path: &[&str]) -> bool {
     let late = |key: &&str| {
         matches!(
             *key,

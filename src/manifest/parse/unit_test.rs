@@ -264,7 +264,7 @@ impl UnitTests<'_> {
             Some(Call::Source(source, table)) => {
                 self.manifest.resolve_source(package, &source, &table).ok().map(|found| found.unique_id.clone())
             }
-            None => {
+            Some(Call::Metric(_)) | None => {
                 let message = format!("an input of unit test `{}` is neither `ref`, `source` nor `this`", entry.name);
                 self.diags.push(Diagnostic::error(Code::UnitTest, message).at(input.span.clone(), ""));
                 return None;

@@ -92,6 +92,7 @@ impl<'a> Comparison<'a> {
             Resource::Source(_) => self.earlier.sources.contains_key(id),
             Resource::UnitTest(_) => self.earlier.unit_tests.contains_key(id),
             Resource::Exposure(_) => self.earlier.exposures.contains_key(id),
+            _ => self.earlier.semantic_entry(thing).is_some(),
         }
     }
 
@@ -120,6 +121,7 @@ impl<'a> Comparison<'a> {
                 self.earlier.exposures.get(id).is_none_or(|old| same_exposure(exposure, old))
             }
             Resource::UnitTest(test) => self.earlier.unit_tests.get(id).is_some_and(|old| same_unit_test(test, old)),
+            _ => self.earlier.is_same_semantics(thing),
         }
     }
 
@@ -162,6 +164,9 @@ impl<'a> Comparison<'a> {
                     |old: &EarlierExposure| same_keys(&exposure.unrendered_config, &old.unrendered_config, |_| true);
                 !self.earlier.exposures.get(id).is_some_and(same)
             }
+            (Resource::SemanticModel(_) | Resource::Metric(_) | Resource::SavedQuery(_), "modified.configs") => {
+                !self.earlier.same_semantic_config(thing)
+            }
             _ => false,
         }
     }
@@ -176,7 +181,7 @@ impl<'a> Comparison<'a> {
                 let old = self.earlier.unit_tests.get(&*test.unique_id).and_then(|old| old.macros.as_ref());
                 (&test.depends_on_macros, old)
             }
-            Resource::Source(_) | Resource::Exposure(_) => return false,
+            _ => return false,
         };
         match kept {
             // Each thing remembers its own: some may have been built before a macro changed, and some after.
@@ -404,13 +409,17 @@ fn same_unit_test(test: &UnitTest, old: &EarlierUnitTest) -> bool {
 }
 
 /// A key that is set on one side only is a difference, even if it is set to the default.
-fn same_keys(now: &Map<String, Value>, before: &Map<String, Value>, is_compared: impl Fn(&str) -> bool) -> bool {
+pub(super) fn same_keys(
+    now: &Map<String, Value>,
+    before: &Map<String, Value>,
+    is_compared: impl Fn(&str) -> bool,
+) -> bool {
     now.iter().all(|(key, value)| !is_compared(key) || before.get(key) == Some(value))
         && before.keys().all(|key| !is_compared(key) || now.contains_key(key))
 }
 
 /// Versions of the artifact differ in which empty keys they write.
-fn without_nulls(value: &Value) -> Value {
+pub(super) fn without_nulls(value: &Value) -> Value {
     let map = match value {
         Value::Object(map) => map,
         Value::Array(items) => return items.iter().map(without_nulls).collect(),

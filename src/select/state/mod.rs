@@ -3,6 +3,7 @@
 mod compare;
 mod digest;
 mod keep;
+mod semantic;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -48,7 +49,16 @@ pub struct EarlierManifest {
     #[serde(deserialize_with = "or_default")]
     pub unit_tests: HashMap<String, EarlierUnitTest>,
     pub macros: HashMap<String, EarlierMacro>,
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "is_default")]
+    pub semantic_models: Entries,
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "is_default")]
+    pub metrics: Entries,
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "is_default")]
+    pub saved_queries: Entries,
 }
+
+/// `unique_id` → an entry of manifest.json.
+pub type Entries = HashMap<String, Map<String, Value>>;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
