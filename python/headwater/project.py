@@ -99,6 +99,12 @@ class Project:
         results: RunResults = self._invoke(["run-operation", macro], {"args": args, **options})
         return results
 
+    def clone(
+        self, select: Selection | None = None, exclude: Selection | None = None, *, state: str, **options: Any
+    ) -> RunResults:
+        """Give this target the relations of another place, whose artifacts are in the folder ``state``."""
+        return self._run("clone", select, exclude, {"state": state, **options})
+
     def ls(self, select: Selection | None = None, exclude: Selection | None = None, **options: Any) -> list[str]:
         """List the selected resources, as ``headwater ls`` prints them."""
         result: list[str] = self._invoke(["ls"], {"select": select, "exclude": exclude, **options})

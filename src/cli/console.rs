@@ -20,7 +20,7 @@ pub(super) struct Console {
     width: usize,
     /// `print()` of macros is wanted.
     print: bool,
-    /// Compiling builds nothing: lines that tell of success would mislead.
+    /// Compiling builds nothing: lines that tell of success would mislead. Nor has dbt any for `clone`.
     compiles: bool,
     secrets: Secrets,
     live: Option<Live>,
@@ -44,7 +44,7 @@ impl Console {
             telling,
             width: settings.options.printer_width,
             print: settings.options.print,
-            compiles: matches!(settings.command, Command::Compile | Command::DocsGenerate),
+            compiles: matches!(settings.command, Command::Compile | Command::DocsGenerate | Command::Clone),
             secrets,
             json: json::Writer::new(invocation_id),
         })

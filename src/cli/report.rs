@@ -92,7 +92,13 @@ fn level(severity: Severity) -> Level {
 fn is_build(command: Command) -> bool {
     matches!(
         command,
-        Command::Build | Command::Run | Command::Test | Command::Seed | Command::Snapshot | Command::Retry
+        Command::Build
+            | Command::Run
+            | Command::Test
+            | Command::Seed
+            | Command::Snapshot
+            | Command::Retry
+            | Command::Clone
     )
 }
 

@@ -16,7 +16,8 @@ macro_rules! flags {
 }
 
 /// Takes `--select` and `--exclude`.
-const SELECTS: On = On::of(&[Build, Run, Test, Seed, Snapshot, Compile, Show, List, SourceFreshness, DocsGenerate]);
+const SELECTS: On =
+    On::of(&[Build, Run, Test, Seed, Snapshot, Compile, Show, List, SourceFreshness, DocsGenerate, Command::Clone]);
 /// Opens connections.
 const CONNECTS: On = On::of(&[
     Build,
@@ -30,11 +31,12 @@ const CONNECTS: On = On::of(&[
     DocsGenerate,
     RunOperation,
     Retry,
+    Command::Clone,
     Command::Parse,
     Debug,
 ]);
-const REFRESHES: On = On::of(&[Build, Run, Seed, Compile, Show, DocsGenerate, Retry]);
-const TYPED: On = On::of(&[Build, Test, List]);
+const REFRESHES: On = On::of(&[Build, Run, Seed, Compile, Show, DocsGenerate, Retry, Command::Clone]);
+const TYPED: On = On::of(&[Build, Test, List, Command::Clone]);
 
 /// `--resource-type` has `all` as well.
 const EXCLUDABLE_TYPES: &[&str] = &[
@@ -366,6 +368,13 @@ pub(super) static COMMANDS: &[Spec] = &[
         "",
         "run again what failed or was skipped",
         "Takes up the last run, or the one of --state: runs what failed or was skipped, with the same command and the same options. Only --vars, --threads and --full-refresh may be others.",
+    ),
+    spec(
+        Command::Clone,
+        &[],
+        "",
+        "give the target the relations of another place",
+        "Makes, for every selected model, seed and snapshot that the manifest of --state has, a view of the relation there, or a copy where the database can copy a table without its rows. What the target has already stays, unless --full-refresh is given. No tests, no hooks of the project.",
     ),
     spec(
         Deps,

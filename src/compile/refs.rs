@@ -59,12 +59,7 @@ fn referred(scope: &Arc<Scope>, node: &Node) -> Result<Relation, Error> {
     if !deferred.always && exists()?.is_some() {
         return Ok(own);
     }
-    Ok(Relation {
-        database: deferred.database.clone(),
-        schema: Some(deferred.schema.clone()),
-        identifier: Some(deferred.identifier.clone()),
-        ..own
-    })
+    Ok(deferred.relation(own))
 }
 
 /// `source(name, table)`

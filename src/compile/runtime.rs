@@ -62,6 +62,14 @@ pub struct Deferred {
     pub always: bool,
 }
 
+impl Deferred {
+    /// The other relation of a node; `own` is the one of this target.
+    pub fn relation(&self, own: Relation) -> Relation {
+        let (schema, identifier) = (Some(self.schema.clone()), Some(self.identifier.clone()));
+        Relation { database: self.database.clone(), schema, identifier, ..own }
+    }
+}
+
 /// Shared by all workers; see the module.
 pub struct Runtime {
     pub project: Arc<Project>,

@@ -171,7 +171,7 @@ impl<'a> Call<'a> {
         let dag = Dag::new(&parsed.manifest)?;
         self.host.events.event(&Event::Found { counts: found(&parsed.manifest) });
         let earlier = state::read(&project, self.options)?;
-        let deferred = state::deferred(&project, self.options, earlier.as_ref())?;
+        let deferred = state::deferred(&project, self.command, self.options, earlier.as_ref())?;
         let Parsed { manifest, library, observed } = parsed;
         let ready = Ready { project, adapter, manifest, library, dag, earlier, deferred };
         let keep = || partial.keep(&ready.project, &*ready.adapter, &ready.manifest, observed.as_ref());
@@ -336,6 +336,7 @@ pub(super) fn verb(command: Command) -> Verb {
         Command::Compile => Verb::Compile,
         Command::Show => Verb::Show,
         Command::SourceFreshness => Verb::Freshness,
+        Command::Clone => Verb::Clone,
         _ => Verb::Build,
     }
 }

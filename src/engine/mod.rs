@@ -137,6 +137,7 @@ fn dispatch(call: &mut Call<'_>) -> Result<Done, Vec<Diagnostic>> {
         Command::Debug => debug::debug(call),
         Command::Deps => deps::deps(call),
         Command::Init => init::init(call),
+        Command::Clone => run::clone(call),
         Command::SourceFreshness => freshness::freshness(call),
         Command::RunOperation => operation::operation(call),
         Command::Clean => clean::clean(call),

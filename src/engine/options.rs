@@ -33,10 +33,11 @@ pub enum Command {
     DocsServe,
     Retry,
     Init,
+    Clone,
 }
 
 impl Command {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Build,
         Self::Run,
         Self::Test,
@@ -51,6 +52,7 @@ impl Command {
         Self::DocsServe,
         Self::RunOperation,
         Self::Retry,
+        Self::Clone,
         Self::Deps,
         Self::Init,
         Self::Debug,
@@ -72,6 +74,7 @@ impl Command {
             Self::Debug => "debug",
             Self::Deps => "deps",
             Self::Init => "init",
+            Self::Clone => "clone",
             Self::SourceFreshness => "source freshness",
             Self::RunOperation => "run-operation",
             Self::Clean => "clean",

@@ -55,6 +55,7 @@ fn command(run: &EarlierRun) -> Stage<Command> {
             | Command::Seed
             | Command::Snapshot
             | Command::Compile
+            | Command::Clone
             | Command::RunOperation),
         ) => Ok(command),
         _ => {

@@ -8,7 +8,7 @@ use crate::artifacts;
 use crate::compile::Runtime;
 use crate::execute::{self, RunResults, Status};
 use crate::manifest::ResourceType;
-use crate::plan;
+use crate::plan::{self, Verb};
 
 /// Rows of each seed that `--show` prints.
 const SEED_ROWS: u64 = 10;
@@ -41,6 +41,22 @@ pub(super) fn run(call: &mut Call<'_>) -> Stage<Done> {
         false => String::new(),
     };
     Ok(Done { result: CommandResult::Run(results), output })
+}
+
+/// `clone`: no tests, no hooks, no order; and what is made is no state of the project's own code.
+pub(super) fn clone(call: &mut Call<'_>) -> Stage<Done> {
+    let ready = call.ready()?;
+    let selected = call.select(&ready, Verb::Clone.resource_types())?;
+    let plan = plan::plan(Verb::Clone, &selected, &ready.manifest, &ready.dag);
+    let results = if plan.steps.is_empty() {
+        call.warn_of_nothing()?;
+        Arc::new(nothing(&ready))
+    } else {
+        let runtime = call.runtime(&ready, selected.ids, true)?;
+        Arc::new(execute::run(&call.job(runtime, plan)))
+    };
+    call.write_results(&ready, &results)?;
+    Ok(CommandResult::Run(results).into())
 }
 
 /// The results of no steps at all.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::Options;
 use super::call::{Ready, Stage};
+use super::{Command, Options};
 use crate::adapter::Adapter;
 use crate::artifacts::{self, Built, Inputs, KeptState};
 use crate::compile::{Deferred, Runtime};
@@ -170,18 +170,21 @@ fn existing(project: &Project, folder: &Path, flag: &str) -> Stage<PathBuf> {
     Err(vec![Diagnostic::error(Code::File, text).help("it is a folder with the artifacts of an earlier run")])
 }
 
-/// The manifest that `--defer` takes relations from; None without `--defer`.
+/// The manifest that `--defer` and `clone` take relations from; None without them.
 ///
 /// # Errors
 /// No state is given, or it has no manifest.
 pub(super) fn deferred(
     project: &Project,
+    command: Command,
     options: &Options,
     earlier: Option<&Earlier>,
 ) -> Stage<Option<EarlierManifest>> {
-    if !options.defer {
-        return Ok(None);
-    }
+    let who = match command {
+        Command::Clone => "clone",
+        _ if options.defer => "--defer",
+        _ => return Ok(None),
+    };
     let (flag, manifest) = match (&options.defer_state, earlier) {
         (Some(folder), _) => {
             let folder = existing(project, folder, "--defer-state")?;
@@ -190,7 +193,7 @@ pub(super) fn deferred(
         (None, Some(earlier)) => ("--state", earlier.manifest.clone()),
         (None, None) => {
             // Not the state that Headwater keeps: it is of this very target.
-            let text = "`--defer` needs to know where the other relations are";
+            let text = format!("`{who}` needs to know where the other relations are");
             let problem = Diagnostic::error(Code::CommandLine, text);
             return Err(vec![
                 problem
@@ -201,7 +204,7 @@ pub(super) fn deferred(
     match manifest {
         Some(manifest) => Ok(Some(manifest)),
         None => {
-            let text = format!("the folder of `{flag}` has no manifest.json, which `--defer` needs");
+            let text = format!("the folder of `{flag}` has no manifest.json, which `{who}` needs");
             Err(vec![Diagnostic::error(Code::File, text)])
         }
     }

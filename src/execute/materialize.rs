@@ -6,7 +6,7 @@ use super::worker::Ending;
 use crate::compile::objects::relation::relation_of;
 use crate::compile::{Failure, Scope};
 use crate::diag::{Code, Diagnostic, suggest};
-use crate::jinja::{Value, function};
+use crate::jinja::{Context, Value, function};
 
 /// Calls the materialization of the node's `materialized` config.
 pub fn run(scope: &Arc<Scope>, used: &mut Option<String>) -> Result<Ending, Failure> {
@@ -15,7 +15,7 @@ pub fn run(scope: &Arc<Scope>, used: &mut Option<String>) -> Result<Ending, Fail
         let message = format!("{} is written in Python, which is not supported", scope.subject.describe());
         return Err(Diagnostic::error(Code::NotSupported, message).boxed().into());
     }
-    let value = call(scope, node.config.materialized(), used)?;
+    let value = call(scope, node.config.materialized(), used, |context| context)?;
     keep_relations(scope, &value)?;
     let Some(main) = scope.stored("main") else {
         let message = format!("materialization `{}` ran no statement `main`", node.config.materialized());
@@ -27,8 +27,13 @@ pub fn run(scope: &Arc<Scope>, used: &mut Option<String>) -> Result<Ending, Fail
     Ok(Ending { message: Some(main.response.message.clone()), ..Ending::default() })
 }
 
-/// Calls a materialization macro with the scope's names.
-pub fn call(scope: &Arc<Scope>, materialized: &str, used: &mut Option<String>) -> Result<Value, Failure> {
+/// Calls a materialization macro with the scope's names and some more of the caller's.
+pub fn call(
+    scope: &Arc<Scope>,
+    materialized: &str,
+    used: &mut Option<String>,
+    more: impl FnOnce(Context) -> Context,
+) -> Result<Value, Failure> {
     let runtime = &scope.runtime;
     let Some(found) = runtime.materialization(materialized) else {
         return Err(unknown(scope, materialized).into());
@@ -42,7 +47,7 @@ pub fn call(scope: &Arc<Scope>, materialized: &str, used: &mut Option<String>) -
                 .set_override("is_incremental", answer("is_incremental", true))
                 .set_override("should_full_refresh", answer("should_full_refresh", false))
         }
-        _ => context,
+        _ => more(context),
     });
     Ok(runtime.engine.call(&found.value, &[], &context)?)
 }
@@ -66,7 +71,7 @@ fn unknown(scope: &Scope, materialized: &str) -> Box<Diagnostic> {
 }
 
 /// Tells the cache what the materialization made; dbt requires that it says so.
-fn keep_relations(scope: &Arc<Scope>, value: &Value) -> Result<(), Failure> {
+pub fn keep_relations(scope: &Arc<Scope>, value: &Value) -> Result<(), Failure> {
     let relations = value.get_attr("relations").ok().filter(|relations| !relations.is_undefined());
     let Some(relations) = relations.and_then(|relations| relations.try_iter().ok()) else {
         let message = format!("the materialization of {} did not return its relations", scope.subject.describe());

@@ -3,6 +3,7 @@
 
 mod batches;
 pub mod cancel;
+mod clone;
 mod coordinator;
 mod describe;
 pub mod events;

@@ -123,11 +123,12 @@ fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
 
 /// Whether the command makes relations.
 fn builds(verb: Verb) -> bool {
-    matches!(verb, Verb::Build | Verb::Run | Verb::Test | Verb::Seed | Verb::Snapshot)
+    matches!(verb, Verb::Build | Verb::Run | Verb::Test | Verb::Seed | Verb::Snapshot | Verb::Clone)
 }
 
+/// dbt's `clone` has none.
 fn has_hooks(verb: Verb) -> bool {
-    builds(verb)
+    builds(verb) && verb != Verb::Clone
 }
 
 /// A failed on-run-start hook: nothing was set up, so nothing runs.

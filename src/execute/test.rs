@@ -12,7 +12,7 @@ use crate::diag::{Code, Diagnostic, Severity};
 use crate::manifest::{Config, Detail};
 
 pub fn run(scope: &Arc<Scope>, settings: &Settings, used: &mut Option<String>) -> Result<Ending, Failure> {
-    materialize::call(scope, "test", used)?;
+    materialize::call(scope, "test", used, |context| context)?;
     let Some(node) = scope.subject.node() else { return Ok(Ending::default()) };
     let main = scope.stored("main").ok_or_else(|| bad_result(scope, "ran no statement `main`"))?;
     let counts = Counts::read(&main.table).map_err(|what| bad_result(scope, &what))?;

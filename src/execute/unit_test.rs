@@ -15,7 +15,7 @@ use crate::jinja::pyvalue;
 const SIDE: &str = "actual_or_expected";
 
 pub fn run(scope: &Arc<Scope>, used: &mut Option<String>) -> Result<Ending, Failure> {
-    materialize::call(scope, "unit", used)?;
+    materialize::call(scope, "unit", used, |context| context)?;
     let main = scope.stored("main").ok_or_else(|| {
         Diagnostic::error(Code::UnitTest, format!("{} ran no statement `main`", scope.subject.describe())).boxed()
     })?;

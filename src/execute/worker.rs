@@ -10,7 +10,7 @@ use super::batches::Batches;
 use super::coordinator::Runner;
 use super::result::{NodeRef, NodeResult, Status, Timing};
 use super::run::Settings;
-use super::{materialize, test, unit_test};
+use super::{clone, materialize, test, unit_test};
 use crate::adapter::RelationType;
 use crate::compile::results::response_json;
 use crate::compile::{Batch, Compiled, Failure, Runtime, Scope, Subject, UnitScope};
@@ -175,6 +175,12 @@ impl Worker {
 
     fn once(&self, scope: &Arc<Scope>, node: Option<&Arc<Node>>, attempt: &mut Attempt) -> Result<Ending, Failure> {
         let started_at = Utc::now();
+        if self.verb == Verb::Clone {
+            // The node's own SQL is not looked at.
+            let ending = clone::run(scope, &mut attempt.materialization);
+            attempt.timing.push(Timing { name: "execute", started_at, completed_at: Utc::now() });
+            return ending;
+        }
         let compiled = scope.compile();
         attempt.timing.push(Timing { name: "compile", started_at, completed_at: Utc::now() });
         let compiled = compiled?;

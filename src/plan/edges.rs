@@ -10,7 +10,7 @@ use crate::manifest::{Manifest, ResourceType};
 /// For each of `chosen` (indexes of the graph) the positions in `chosen` that must be done before it.
 pub(super) fn blockers(verb: Verb, chosen: &[usize], manifest: &Manifest, dag: &Dag) -> Vec<Vec<usize>> {
     // Nothing that these commands do to one member matters to another.
-    if matches!(verb, Verb::Compile | Verb::Show | Verb::Freshness) {
+    if matches!(verb, Verb::Compile | Verb::Show | Verb::Freshness | Verb::Clone) {
         return vec![Vec::new(); chosen.len()];
     }
     let mut position = vec![None; dag.len()];

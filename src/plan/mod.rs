@@ -22,6 +22,8 @@ pub enum Verb {
     Show,
     /// Asks sources how old their data is.
     Freshness,
+    /// Points at the relations of another place, or copies them.
+    Clone,
 }
 
 impl Verb {
@@ -36,6 +38,7 @@ impl Verb {
             Self::Compile => "compile",
             Self::Show => "show",
             Self::Freshness => "freshness",
+            Self::Clone => "clone",
         }
     }
 
@@ -50,6 +53,7 @@ impl Verb {
             Self::Snapshot => &[Snapshot],
             Self::Compile | Self::Show => &[Model, Seed, Snapshot, Test, Analysis],
             Self::Freshness => &[Source],
+            Self::Clone => &[Model, Seed, Snapshot],
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{Answer, Row, Section, strings};
 
 /// A value that each flag takes which does not take every text.
 const VALUES: &[(&str, &str)] = &[
+    ("--add-package", "acme/kit@1.0.0"),
     ("--args", "{a: 1}"),
     ("--event-time-end", "2025-02-01"),
     ("--event-time-start", "2025-01-01"),

@@ -2,10 +2,6 @@
   {{ raise_no_materialized_views() }}
 {% endmaterialization %}
 
-{% materialization clone, default %}
-  {%- do exceptions.raise_compiler_error('`clone` is not supported by the adapter `' ~ adapter.type() ~ '`: it cannot copy a table without its rows') -%}
-{% endmaterialization %}
-
 {% materialization function, default %}
   {%- do exceptions.raise_compiler_error('functions are not supported yet by the adapter `' ~ adapter.type() ~ '`: create them in an `on-run-start` hook') -%}
 {% endmaterialization %}
