@@ -103,8 +103,8 @@ fn group_map(manifest: &Manifest) -> IndexMap<&str, Vec<&UniqueId>> {
     let mut map: IndexMap<&str, Vec<&UniqueId>> =
         manifest.groups.values().map(|group| (group.name.as_str(), Vec::new())).collect();
     let groupable = |thing: &Resource<'_>| {
-        use ResourceType::{Metric, Model, SavedQuery, SemanticModel};
-        matches!(thing.resource_type(), Model | Metric | SavedQuery | SemanticModel)
+        use ResourceType::{Exposure, Source, UnitTest};
+        !matches!(thing.resource_type(), Exposure | Source | UnitTest)
     };
     for thing in manifest.resources().filter(groupable) {
         if let Some(members) = thing.config().group().and_then(|group| map.get_mut(group)) {

@@ -65,7 +65,11 @@ impl Serialize for Metadata<'_> {
         map.serialize_entry("dbt_version", DBT_VERSION)?;
         map.serialize_entry("generated_at", &timestamp(self.generated_at))?;
         map.serialize_entry("invocation_id", &invocation.id)?;
-        map.serialize_entry("invocation_started_at", &timestamp(invocation.started_at))?;
+        let started_at = timestamp(invocation.started_at);
+        // dbt writes the zone of this time in two ways.
+        let in_manifest = started_at.replace('Z', "+00:00");
+        let started = if self.of_manifest { &in_manifest } else { &started_at };
+        map.serialize_entry("invocation_started_at", started)?;
         map.serialize_entry("env", &custom_env(self.project))?;
         if self.of_manifest {
             let quoting = &self.project.root_package().config.quoting;
@@ -81,7 +85,7 @@ impl Serialize for Metadata<'_> {
                     "identifier": quoting.identifier.unwrap_or(true), "column": null,
                 }),
             )?;
-            map.serialize_entry("run_started_at", &timestamp(invocation.started_at))?;
+            map.serialize_entry("run_started_at", &in_manifest)?;
         }
         map.end()
     }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Metadata, file, timestamp};
 use crate::diag;
 use crate::execute::{FreshnessResult, FreshnessResults, NodeResult, RunResults, Status, Timing};
+use crate::manifest::ResourceType;
 use crate::manifest::event_time::Window;
 use crate::project::Project;
 
@@ -84,7 +85,7 @@ impl<T> Serialize for Each<'_, T> {
 }
 
 fn run_result(result: &NodeResult) -> Value {
-    json!({
+    let mut entry = json!({
         "status": result.status.as_str(),
         "timing": timings(&result.timing),
         "thread_id": result.thread_id,
@@ -101,7 +102,18 @@ fn run_result(result: &NodeResult) -> Value {
             "failed": windows(&batches.failed),
         })),
         "overload_results": null,
-    })
+    });
+    // In dbt these have no compiled code that could be told of.
+    let skipped_unit_test = result.node.resource_type == ResourceType::UnitTest && result.compiled_code.is_none();
+    if matches!(result.node.resource_type, ResourceType::Seed | ResourceType::Exposure) || skipped_unit_test {
+        for key in ["compiled", "compiled_code", "relation_name"] {
+            entry[key] = Value::Null;
+        }
+    }
+    if result.node.resource_type == ResourceType::Exposure && result.status == Status::NoOp {
+        entry["failures"] = 0.into();
+    }
+    entry
 }
 
 /// `[start, end]` of each batch, as Python writes dates.
@@ -118,8 +130,8 @@ fn freshness_result(result: &FreshnessResult) -> Value {
     };
     json!({
         "unique_id": result.unique_id,
-        "max_loaded_at": timestamp(loaded),
-        "snapshotted_at": timestamp(asked),
+        "max_loaded_at": python_time(loaded),
+        "snapshotted_at": python_time(asked),
         "max_loaded_at_time_ago_in_s": age,
         "status": result.status.as_str(),
         "criteria": result.criteria,
@@ -128,6 +140,12 @@ fn freshness_result(result: &FreshnessResult) -> Value {
         "thread_id": result.thread_id,
         "execution_time": result.execution_time,
     })
+}
+
+/// As Python's `isoformat` writes a time in UTC.
+fn python_time(time: DateTime<Utc>) -> String {
+    let fraction = if time.timestamp_subsec_micros() == 0 { "" } else { "%.6f" };
+    time.format(&format!("%Y-%m-%dT%H:%M:%S{fraction}+00:00")).to_string()
 }
 
 fn timings(timing: &[Timing]) -> Vec<Value> {

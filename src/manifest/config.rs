@@ -36,7 +36,7 @@ impl Defaults {
         Self {
             model: with(
                 &node,
-                json!({"access": "protected", "freshness": null, "on_error": "skip_children", "latest_version_pointer": null}),
+                json!({"access": "protected", "freshness": null, "on_error": null, "latest_version_pointer": {"enabled": null, "alias": null}}),
             ),
             seed: with(&node, json!({"materialized": "seed", "delimiter": ",", "quote_columns": null})),
             snapshot: with(
@@ -241,7 +241,7 @@ impl Config {
 
 /// Config keys whose value is an object with fixed keys.
 fn is_structured(key: &str) -> bool {
-    matches!(key, "docs" | "contract" | "cache" | "snapshot_meta_column_names")
+    matches!(key, "docs" | "contract" | "cache" | "latest_version_pointer" | "snapshot_meta_column_names")
 }
 
 #[cfg(test)]

@@ -38,7 +38,12 @@ impl Serialize for NodeEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         let node = self.node;
-        let config = node.config.to_map();
+        let mut config = node.config.to_map();
+        let group = config.get("group").cloned();
+        // A generic test is in the group of what it tests; its own config does not say so.
+        if matches!(node.detail, Detail::GenericTest(_)) && !node.unrendered_config.contains_key("group") {
+            config.insert("group".into(), Value::Null);
+        }
         entries!(map, {
             "database": node.database,
             "schema": node.schema,
@@ -56,7 +61,7 @@ impl Serialize for NodeEntry<'_> {
             "description": node.description,
             "columns": node.columns,
             "meta": config.get("meta"),
-            "group": config.get("group"),
+            "group": group,
             "docs": docs(&node.config),
             "patch_path": node.patch_path,
             "build_path": (),
@@ -194,6 +199,8 @@ impl Serialize for ColumnInfo {
             "config": json!({"meta": self.meta, "tags": self.tags}),
             "tags": self.tags,
             "granularity": self.granularity,
+            "dimension": (),
+            "entity": (),
             "doc_blocks": self.doc_blocks,
         });
         map.end()

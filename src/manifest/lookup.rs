@@ -170,12 +170,17 @@ impl Manifest {
         }
     }
 
-    /// `unique_id` → what it directly depends on, for every thing of the graph.
+    /// `unique_id` → what it directly depends on, sorted, for every thing of the graph.
     pub fn parent_map(&self) -> IndexMap<UniqueId, Vec<UniqueId>> {
-        self.resources().map(|thing| (thing.unique_id().clone(), thing.depends_on().to_vec())).collect()
+        let sorted = |ids: &[UniqueId]| {
+            let mut ids = ids.to_vec();
+            ids.sort_unstable();
+            ids
+        };
+        self.resources().map(|thing| (thing.unique_id().clone(), sorted(thing.depends_on()))).collect()
     }
 
-    /// `unique_id` → what directly depends on it, for every thing of the graph.
+    /// `unique_id` → what directly depends on it, sorted, for every thing of the graph.
     pub fn child_map(&self) -> IndexMap<UniqueId, Vec<UniqueId>> {
         let mut map: IndexMap<UniqueId, Vec<UniqueId>> =
             self.resources().map(|thing| (thing.unique_id().clone(), Vec::new())).collect();
@@ -186,6 +191,7 @@ impl Manifest {
                 }
             }
         }
+        map.values_mut().for_each(|children| children.sort_unstable());
         map
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{ResourceType, config};
+use crate::jinja::pyvalue;
 
 /// Keys whose lists grow instead of being replaced.
 const APPENDED: &[&str] = &["tags", "packages", "pre-hook", "post-hook"];
@@ -28,6 +29,15 @@ pub fn merge(base: &mut Map<String, Value>, more: &Map<String, Value>) {
 /// Like [`merge`] for values that are not rendered: they have no reliable shape, so the later one wins.
 pub fn replace(base: &mut Map<String, Value>, more: &Map<String, Value>) {
     base.extend(more.iter().map(|(key, value)| (normal_key(key).to_owned(), value.clone())));
+}
+
+/// What a `config(...)` call says as dbt's `unrendered_config` has it: texts as they are, anything else as Python shows it.
+pub fn written(call: &Map<String, Value>) -> Map<String, Value> {
+    let shown = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => pyvalue::py_repr(&pyvalue::from_json(other)),
+    };
+    call.iter().map(|(key, value)| (key.clone(), shown(value).into())).collect()
 }
 
 /// `pre_hook` is an old spelling of `pre-hook`.

@@ -132,6 +132,12 @@ impl Resolver<'_> {
 
     fn edges(&self, asker: &Asker<'_>, refs: &[RefCall], sources: &[(String, String)]) -> Edges {
         let mut edges = Edges { ids: Vec::with_capacity(refs.len()), complete: true, problems: Vec::new() };
+        // dbt lists the sources of a node before its refs.
+        for (source, table) in sources {
+            if let Ok(found) = self.manifest.resolve_source(asker.package, source, table) {
+                edges.push(&found.unique_id);
+            }
+        }
         for (index, call) in refs.iter().enumerate() {
             match self.manifest.resolve_ref(asker.package, call) {
                 Ok(found) => {

@@ -35,6 +35,12 @@ const VALUES: &[(&str, &str)] = &[
 /// What tells `show` what to show; without, it is told by `--inline`.
 const SHOWN: &[&str] = &["--inline", "--inline-direct", "--select", "--selector"];
 
+/// What a flag does not go without.
+const TOGETHER: &[(&str, &[&str])] = &[
+    ("--event-time-end", &["--event-time-start", "2025-01-01"]),
+    ("--event-time-start", &["--event-time-end", "2025-02-01"]),
+];
+
 pub fn sections(dbt: &Value) -> Vec<Section> {
     vec![commands(dbt), flags(dbt)]
 }
@@ -148,6 +154,7 @@ fn of_flag(probe: &Probe, command: &str, name: &str, flag: &Value, help: &BTreeM
         line.extend((command == "run-operation").then_some("some_macro"));
         line.push(spelling);
         line.extend(flag["value"].as_bool().unwrap_or_default().then_some(value));
+        line.extend(TOGETHER.iter().filter(|(flag, _)| *flag == name).flat_map(|(_, more)| more.iter()));
         // What would do something in an empty folder only tells what it would do.
         line.extend((command == "init").then_some("--help"));
         match answer(&probe.ran(&line)) {

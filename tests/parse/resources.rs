@@ -15,7 +15,7 @@ fn a_model_records_what_it_uses() {
     let b = node(&manifest, "model.shop.b");
     assert_eq!(b.refs, [RefCall::to("a")]);
     assert_eq!(b.sources, [("raw".to_owned(), "orders".to_owned())]);
-    assert_eq!(ids(&b.depends_on_nodes), ["model.shop.a", "source.shop.raw.orders"]);
+    assert_eq!(ids(&b.depends_on_nodes), ["source.shop.raw.orders", "model.shop.a"]);
     assert_eq!(b.config.materialized(), "table");
     assert_eq!(b.tags, ["x"]);
     assert_eq!(b.fqn, ["shop", "marts", "b"]);

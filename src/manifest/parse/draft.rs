@@ -64,8 +64,10 @@ fn stem(path: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
+/// As dbt since 1.12: over the words of the text, so that blank space does not matter.
 fn sha256(text: &str) -> Checksum {
-    Checksum { name: "sha256", checksum: hash::sha256(text.as_bytes()) }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    Checksum { name: "sha256", checksum: hash::sha256(words.join(" ").as_bytes()) }
 }
 
 fn from_file(package: &Package, file: &PackageFile, kind: ResourceType, path: String, detail: Detail) -> Draft {
@@ -183,10 +185,10 @@ pub fn described_snapshot(patch: &NodePatch) -> Option<Draft> {
         kind: ResourceType::Snapshot,
         package: place.package.clone(),
         unique_id: format!("snapshot.{}.{}", place.package, patch.name).into(),
-        path: format!("{}/{}.sql", place.path, patch.name),
+        path: format!("{}.sql", patch.name),
         original_file_path: place.original_file_path.to_string(),
         fqn,
-        checksum: sha256(&text),
+        checksum: sha256(&place.span.file.text),
         body: 0..text.len(),
         source: SourceFile::new(place.original_file_path.to_string(), text),
         detail: Detail::Snapshot,

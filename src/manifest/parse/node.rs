@@ -88,7 +88,8 @@ impl Builder<'_> {
         merge::merge(&mut own.config.values, &seen.config);
         setup.trees.root_over(&package, kind, &own.fqn, &mut own.config.values);
         merge::finish(kind, &mut own.config.values);
-        own.unrendered_config = setup.trees.unrendered(&package, kind, &own.fqn, [&unrendered_patch, &seen.written]);
+        let call = merge::written(&seen.written);
+        own.unrendered_config = setup.trees.unrendered(&package, kind, &own.fqn, [&unrendered_patch, &call]);
         self.render_hooks(own, &recorder, &context);
         drop(context);
         self.describe(own);
@@ -237,8 +238,11 @@ impl Builder<'_> {
         }
         let Detail::Model(model) = &mut node.detail else { return };
         model.constraints = constraints.clone();
-        model.deprecation_date =
-            version.and_then(|version| version.deprecation_date.clone()).or_else(|| patch.deprecation_date.clone());
+        // Versions are deprecated one by one.
+        model.deprecation_date = match version {
+            Some(version) => version.deprecation_date.clone(),
+            None => patch.deprecation_date.clone(),
+        };
         model.time_spine = patch.time_spine.clone();
         if let Some(version) = version {
             model.version = Some(version.v.clone());

@@ -202,10 +202,29 @@ fn read_table(reader: &mut Reader<'_>, table: Node, unrendered_config: Map<Strin
         name: name.0,
         level,
         identifier,
-        external: external.filter(|node| !node.is_null()).map(|node| node.to_json()),
+        external: external.filter(|node| !node.is_null()).map(|node| full_external(node.to_json())),
         columns: columns.into_iter().filter_map(|column| reader.column(column)).collect(),
         tests: reader.tests(tests),
     })
+}
+
+/// `external` with every key of dbt's object.
+fn full_external(mut external: Value) -> Value {
+    let fill = |object: &mut Map<String, Value>, keys: Value| {
+        for (key, value) in keys.as_object().cloned().unwrap_or_default() {
+            object.entry(key).or_insert(value);
+        }
+    };
+    if let Value::Object(object) = &mut external {
+        let partitions = object.get_mut("partitions").and_then(Value::as_array_mut);
+        for partition in partitions.into_iter().flatten().filter_map(Value::as_object_mut) {
+            fill(partition, json!({"name": "", "description": "", "data_type": "", "meta": {}}));
+        }
+        let keys = ["location", "file_format", "row_format", "tbl_properties", "partitions"]
+            .map(|key| (key.to_owned(), Value::Null));
+        fill(object, Value::Object(keys.into_iter().collect()));
+    }
+    external
 }
 
 fn check_loaded_at(reader: &mut Reader<'_>, level: &Level, place: &Place) {

@@ -101,7 +101,15 @@ pub fn read_unit_test(reader: &mut Reader<'_>, mut entry: Node) -> Option<UnitTe
         expect,
         overrides: overrides.map(|map| map.to_json()).unwrap_or_default(),
         config: reader.config(ResourceType::UnitTest, config),
-        versions: versions.filter(|node| !node.is_null()).map(|node| node.to_json()),
+        versions: versions.filter(|node| !node.is_null()).map(|node| {
+            let mut versions = node.to_json();
+            if let Value::Object(versions) = &mut versions {
+                for key in ["include", "exclude"] {
+                    versions.entry(key).or_insert(Value::Null);
+                }
+            }
+            versions
+        }),
         name: name.0,
         place,
     })

@@ -1,0 +1,1 @@
+{% macro greet(name) %}'{{ var('greeting', 'hi') }} {{ name }}'{% endmacro %}

@@ -1,0 +1,1 @@
+select * from nowhere_to_be_found
