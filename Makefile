@@ -6,10 +6,12 @@ BIN    := $(abspath $(VENV))/bin
 SHELL  := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test servers browser stop-servers format lint-rust test-rust wheel-ci install-ci test-python lint-python bench clean
+.PHONY: help demo test servers browser clients stop-servers format lint-rust test-rust wheel-ci install-ci test-python lint-python bench clean
 
 SERVERS := target/servers.env
 WITH_SERVERS := set -a; source $(SERVERS); set +a;
+CLIENTS := target/clients.env
+WITH_CLIENTS := set -a; source $(CLIENTS); set +a;
 TESTED := $(abspath target/tested.txt)
 
 help: ## list the targets
@@ -35,11 +37,16 @@ demo: $(VENV)/made ## build and install the wheel, run the example project on Du
 
 test: ## everything: formats, lints, Rust and Python tests on DuckDB, MariaDB and MySQL, stubs, docs
 	@rm -f $(TESTED)
-	@$(MAKE) --no-print-directory format lint-rust servers test-rust install-ci test-python lint-python
+	@$(MAKE) --no-print-directory format lint-rust servers clients test-rust install-ci test-python lint-python
 	@echo
 	@cat $(TESTED)
 	@if [ ! -e target/browser.log ]; then printf '\n%s\n' \
 	  '*** THE DOCUMENTATION WAS NOT TESTED IN A BROWSER: Chromium could not be installed. ***'; fi
+	@for client in DBT AIRFLOW; do if grep -q "^HEADWATER_TEST_$$client=none" $(CLIENTS); then \
+	  printf '\n%s\n' '******************************************************************************' \
+	    "THE TESTS WITH $$client ITSELF DID NOT RUN: it could not be installed on this machine." \
+	    "$$(tail -1 target/$${client,,}.log)" \
+	    '******************************************************************************'; fi; done
 	@if grep -q '^HEADWATER_TEST_MYSQL=none' $(SERVERS); then \
 	  printf '\n%s\n' '******************************************************************************' \
 	    'MySQL ITSELF WAS NOT TESTED: it could not be had on this machine.' \
@@ -59,6 +66,21 @@ browser: ## install Chromium where no browser is, for the tests of the documenta
 	@mkdir -p target
 	@tests/servers.sh browser >target/browser.log || { rm -f target/browser.log; \
 	  echo 'NO BROWSER: the documentation is not tested in one'; }
+
+# dbt and Airflow live in environments of their own: their packages do not go together with ours.
+clients: ## install dbt and Airflow, which the tests compare with and run in
+	@mkdir -p target
+	@: > $(CLIENTS)
+	@for client in dbt airflow; do \
+	  made=".venv-$$client/made" wanted="tests/python/requirements-$$client.txt"; \
+	  if [ ! "$$made" -nt "$$wanted" ]; then \
+	    { $(PYTHON) -m venv --clear ".venv-$$client" && ".venv-$$client/bin/pip" install -q --no-deps -r "$$wanted" \
+	      && touch "$$made"; } > "target/$$client.log" 2>&1 || { cat "target/$$client.log" >&2; }; \
+	  fi; \
+	  [ "$$made" -nt "$$wanted" ] && python="$(CURDIR)/.venv-$$client/bin/python" || python=none; \
+	  printf 'HEADWATER_TEST_%s="%s"\n' "$${client^^}" "$$python" | sed 's/"none"/none/' >> $(CLIENTS); \
+	done
+	@cat $(CLIENTS)
 
 stop-servers: ## stop the servers that `make servers` started
 	tests/servers.sh stop mariadb
@@ -86,8 +108,8 @@ install-ci: wheel-ci ## build and install the wheel that the Python tests use
 	[ "$$(stat -c %s "$$wheel")" -le 10485760 ] || { echo "$$wheel is larger than 10 MB"; exit 1; }; \
 	$(BIN)/pip install -q --force-reinstall --no-deps "$$wheel"
 
-test-python: servers browser $(VENV)/tools ## the Python tests, with the wheel that is installed in the venv
-	@$(WITH_SERVERS) $(BIN)/python -m pytest 2>&1 | tee target/test-python.log
+test-python: servers browser clients $(VENV)/tools ## the Python tests, with the wheel that is installed in the venv
+	@$(WITH_SERVERS) $(WITH_CLIENTS) $(BIN)/python -m pytest 2>&1 | tee target/test-python.log
 	@echo "Python: $$(tail -1 target/test-python.log)" >> $(TESTED)
 
 lint-python: $(VENV)/tools ## ruff, mypy, and the stubs against the module that is installed
@@ -109,4 +131,4 @@ $(VENV)/tools: $(VENV)/made tests/python/requirements.txt
 	@touch $@
 
 clean: ## remove what was built, not the downloaded servers
-	rm -rf $(VENV) target
+	rm -rf $(VENV) .venv-dbt .venv-airflow target

@@ -31,7 +31,11 @@ pub fn write_run_results(
         of_manifest: false,
         adapter_type: &project.profile.kind,
     };
-    let entries = Each { items: &results.results, entry: run_result };
+    // dbt tells of an ephemeral model only if something was wrong with it.
+    let is_told =
+        |result: &&Arc<NodeResult>| result.node.materialized != "ephemeral" || result.status != Status::Success;
+    let told: Vec<Arc<NodeResult>> = results.results.iter().filter(is_told).cloned().collect();
+    let entries = Each { items: &told, entry: run_result };
     let document = RunDocument { metadata, results: entries, elapsed_time: results.elapsed, args };
     file::write(path, |writer| serde_json::to_writer(writer, &document).map_err(Into::into))
 }

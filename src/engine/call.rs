@@ -298,7 +298,7 @@ impl<'a> Call<'a> {
             return Ok(());
         }
         let path = ready.project.target_path.join("run_results.json");
-        let arguments = self.options.arguments(self.command);
+        let arguments = self.options.said(self.command, &ready.project.root);
         artifacts::write_run_results(&path, &ready.project, results, &arguments).map_err(|problem| vec![*problem])?;
         self.write_manifest(ready, Some(results))
     }

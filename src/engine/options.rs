@@ -1,6 +1,6 @@
 //! What the user asked for: a [`Command`] and its [`Options`], every flag as a typed field.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -351,6 +351,15 @@ impl Options {
             put("empty_catalog", json!(self.empty_catalog));
             put("static", json!(self.static_page));
         }
+        map
+    }
+
+    /// `args` of run_results.json: as dbt, without what nobody has said.
+    pub fn said(&self, command: Command, project_dir: &Path) -> Map<String, Value> {
+        const UNLESS_ON: &[&str] = &["debug", "fail_fast", "full_refresh", "store_failures", "warn_error"];
+        let mut map = self.arguments(command);
+        map.insert("project_dir".to_owned(), json!(project_dir.display().to_string()));
+        map.retain(|name, value| !value.is_null() && (*value != false || !UNLESS_ON.contains(&name.as_str())));
         map
     }
 

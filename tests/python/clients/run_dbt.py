@@ -1,7 +1,7 @@
-"""Runs commands with dbt itself, in the Python that dbt is installed in: `run_dbt.py LINES`, a JSON list of command lines.
+"""Runs commands with dbt itself, in the Python that dbt is installed in: `run_dbt.py LINES`.
 
-Each is `{"args": […], "keep": "folder"}`; after it, the artifacts in the target folder are copied to `keep`. Prints a JSON
-list of `{"success": …, "exception": …}`.
+LINES is JSON: a list of `{"args": […], "keep": "folder"}`. After each, the artifacts in the target folder are copied to
+`keep`. Prints a JSON list of `{"success": …, "exception": …}`.
 """
 
 from __future__ import annotations
