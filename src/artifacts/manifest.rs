@@ -38,7 +38,10 @@ fn compiled_nodes(results: &RunResults) -> Compiled<'_> {
         .iter()
         .filter_map(|result| {
             let code = result.compiled_code.as_deref()?;
-            Some((&*result.unique_id, CompiledNode { code, path: result.compiled_path.as_deref() }))
+            Some((
+                &*result.unique_id,
+                CompiledNode { code, path: result.compiled_path.as_deref(), extra_ctes: &result.extra_ctes },
+            ))
         })
         .collect()
 }

@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
         if self.given.command.is_some() && self.before.contains(&flag.long) {
             return Err(usage(format!("`--{}` is given both before and behind the command", flag.long)).boxed());
         }
-        let earlier = self.given.said.iter_mut().find(|(known, _)| known.long == flag.long);
+        let earlier = self.given.said.iter_mut().find(|(known, _)| std::ptr::eq(*known, flag));
         match (earlier, said) {
             (Some((_, Said::Words(words))), Said::Words(more)) if flag.kind.takes_many() => words.extend(more),
             (Some((_, old)), new) => *old = new,
@@ -235,8 +235,15 @@ fn check(given: &Given) -> Result<()> {
     let allowed = usize::from(matches!(command, Command::RunOperation | Command::Init));
     match given.operands.get(allowed) {
         Some(word) => Err(too_many(command, word)),
-        None if command == Command::RunOperation && given.operands.is_empty() => {
-            Err(usage("`run-operation` needs the name of a macro").help("`headwater run-operation my_macro`").boxed())
+        None if command == Command::RunOperation => {
+            let has_sql = given.said.iter().any(|(flag, _)| std::ptr::eq(*flag, &super::table::SQL));
+            match (given.operands.is_empty(), has_sql) {
+                (true, false) => Err(usage("`run-operation` needs the name of a macro, or `--sql`")
+                    .help("`headwater run-operation my_macro`")
+                    .boxed()),
+                (false, true) => Err(usage("`run-operation` takes the name of a macro or `--sql`, not both").boxed()),
+                _ => Ok(()),
+            }
         }
         None => Ok(()),
     }
@@ -366,7 +373,7 @@ mod tests {
         assert!(problem("rpc").0.starts_with("dbt's command `rpc` is not supported"));
         assert_eq!(problem("docs").0, "`docs` needs to be told what to do");
         assert_eq!(problem("").0, "no command is given");
-        assert_eq!(problem("run-operation").0, "`run-operation` needs the name of a macro");
+        assert_eq!(problem("run-operation").0, "`run-operation` needs the name of a macro, or `--sql`");
     }
 
     #[test]

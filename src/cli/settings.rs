@@ -12,6 +12,7 @@ use super::values::{Files, Values, deprecated_variables};
 use crate::diag::log::Level;
 use crate::diag::{Code, Deprecation, Diagnostic, Severity, SourceFile, Span, suggest};
 use crate::engine::{Command, Options, Output, WarnError};
+use crate::execute::Populate;
 use crate::manifest::ResourceType;
 use crate::project::Env;
 use crate::project::behavior::BEHAVIORS;
@@ -197,6 +198,11 @@ fn deprecated_flags(values: &Values<'_>) -> Vec<Diagnostic> {
         let warning = Diagnostic::deprecated(Deprecation::ModelParamUsage, text);
         warnings.push(warning.help("write `--select`, or `-s`; in `ls`, `--resource-type model` says the rest"));
     }
+    if values.is_given(&OUTPUT_PATH) {
+        let text = "`--output` of `source freshness` is deprecated";
+        let warning = Diagnostic::deprecated(Deprecation::CustomOutputPath, text);
+        warnings.push(warning.help("read `sources.json` in the target folder; `--target-path` says where that is"));
+    }
     let options = values.is_set(&WARN_ERROR_OPTIONS).then(|| values.mapping(&WARN_ERROR_OPTIONS)).flatten();
     let old: Vec<&str> = ["include", "exclude"]
         .into_iter()
@@ -220,12 +226,16 @@ fn check_conflicts(values: &Values<'_>, command: Command) {
     both(&INLINE, &SELECT);
     both(&INLINE, &SELECTOR);
     both(&INLINE, &MODELS);
+    both(&INLINE, &INLINE_DIRECT);
+    both(&SQL, &ARGS);
     if command == Command::List {
         both(&SELECT, &MODELS);
         both(&MODELS, &RESOURCE_TYPES);
     }
     let needs_something = command == Command::Show;
-    if needs_something && ![&SELECT, &MODELS, &INLINE, &SELECTOR].iter().any(|flag| values.is_given(flag)) {
+    if needs_something
+        && ![&SELECT, &MODELS, &INLINE, &INLINE_DIRECT, &SELECTOR].iter().any(|flag| values.is_given(flag))
+    {
         let problem = usage("`show` needs to be told what to show");
         values.problem(problem.help("`headwater show --select my_model`, or `--inline \"select 1\"`"));
     }
@@ -293,6 +303,20 @@ fn options(values: &Values<'_>, given: &Given, command: Command, colors: bool) -
         use_colors: colors,
         printer_width: values.number(&PRINTER_WIDTH).and_then(|width| usize::try_from(width).ok()).unwrap_or(80),
         inline: values.text(&INLINE),
+        inline_direct: values.text(&INLINE_DIRECT),
+        introspect: values.switch(&INTROSPECT),
+        inject_ephemeral_ctes: values.switch(&INJECT_EPHEMERAL_CTES),
+        populate: match (values.switch(&POPULATE_CACHE), values.switch(&CACHE_SELECTED_ONLY)) {
+            (false, _) => Populate::Nothing,
+            (true, true) => Populate::Selected,
+            (true, false) => Populate::Everything,
+        },
+        maximum_seed_size_mib: values.number(&MAXIMUM_SEED_SIZE_MIB).map_or(1, i64::unsigned_abs),
+        sql: values.text(&SQL),
+        freshness_output: match command {
+            Command::SourceFreshness => values.path(&OUTPUT_PATH),
+            _ => None,
+        },
         limit: match values.number(&LIMIT) {
             None => Some(5),
             Some(rows) => usize::try_from(rows).ok(),

@@ -116,6 +116,15 @@ flags! {
         .env("EVENT_TIME_END");
     THREADS = Flag::new("threads", Kind::Number(1), CONNECTS, "how many nodes run at the same time")
         .default("the profile's");
+    INTROSPECT = Flag::new("introspect", Kind::Switch(true), On::of(&[Compile, Show]), "let macros ask the database while they are compiled")
+        .env("INTROSPECT");
+    INJECT_EPHEMERAL_CTES = Flag::new("inject-ephemeral-ctes", Kind::Switch(true), On::of(&[Compile]), "put ephemeral models into what refers to them");
+    POPULATE_CACHE = Flag::new("populate-cache", Kind::Switch(true), On::ALL, "before a run, list the relations of its schemas at once; without it each schema is listed when it is first asked for")
+        .env("POPULATE_CACHE").in_project();
+    CACHE_SELECTED_ONLY = Flag::new("cache-selected-only", Kind::Switch(true), On::ALL, "list only schemas of what is selected, not those of the whole project")
+        .env("CACHE_SELECTED_ONLY").in_project();
+    MAXIMUM_SEED_SIZE_MIB = Flag::new("maximum-seed-size-mib", Kind::Number(0), On::ALL, "seeds of more MiB are compared by their path, not by their content; 0 is no limit")
+        .env("MAXIMUM_SEED_SIZE_MIB").in_project().default("1");
     SINGLE_THREADED = Flag::new("single-threaded", Kind::Switch(false), On::ALL, "the same as --threads 1")
         .env("SINGLE_THREADED");
     FAIL_FAST = Flag::new("fail-fast", Kind::Switch(false), On::ALL, "stop at the first error or failed test")
@@ -129,10 +138,14 @@ flags! {
 
     // What to show.
     INLINE = Flag::new("inline", Kind::Value("SQL"), On::of(&[Compile, Show]), "SQL with Jinja to use instead of a model");
+    INLINE_DIRECT = Flag::new("inline-direct", Kind::Value("SQL"), On::of(&[Show]), "plain SQL to send as it is; the models of the project are not read");
+    SQL = Flag::new("sql", Kind::Value("SQL"), On::of(&[RunOperation]), "a statement with Jinja to run instead of a macro");
     LIMIT = Flag::new("limit", Kind::Number(-1), On::of(&[Show]), "how many rows; -1 is all")
         .default("5");
     OUTPUT = Flag::new("output", Kind::Choice(&["text", "json", "selector", "name", "path"]), On::of(&[Compile, Show, List]), "the shape of the output: `text` or `json`; for `ls` `selector`, `name`, `path` or `json`")
         .default("text; for `ls` selector");
+    OUTPUT_PATH = Flag::new("output", Kind::Value("FILE"), On::of(&[SourceFreshness]), "where the results go; deprecated by dbt")
+        .short('o').default("sources.json in the target folder");
     OUTPUT_KEYS = Flag::new("output-keys", Kind::Words("KEY"), On::of(&[List]), "the keys of `--output json`; `config.materialized` reaches inside");
     SHOW = Flag::new("show", Kind::Mark, On::of(&[Build, Seed]), "print the first rows of each seed");
     ARGS = Flag::new("args", Kind::Mapping, On::of(&[RunOperation]), "the arguments of the macro: `{name: value}`");
@@ -215,14 +228,8 @@ flags! {
         .env("USE_EXPERIMENTAL_PARSER").in_project().idle();
     SEND_ANONYMOUS_USAGE_STATS = Flag::new("send-anonymous-usage-stats", Kind::Switch(false), On::ALL, "nothing: usage is never reported to anybody")
         .env("SEND_ANONYMOUS_USAGE_STATS").in_project().idle();
-    POPULATE_CACHE = Flag::new("populate-cache", Kind::Switch(true), On::ALL, "nothing: relations are looked up in the schemas that a run uses")
-        .env("POPULATE_CACHE").in_project().idle();
-    CACHE_SELECTED_ONLY = Flag::new("cache-selected-only", Kind::Switch(true), On::ALL, "nothing: it is always so")
-        .env("CACHE_SELECTED_ONLY").in_project().idle();
     LOG_CACHE_EVENTS = Flag::new("log-cache-events", Kind::Switch(false), On::ALL, "nothing: what the cache asks is in the log")
         .env("LOG_CACHE_EVENTS").in_project().idle();
-    INTROSPECT = Flag::new("introspect", Kind::Mark, On::of(&[Compile, Show]), "nothing: macros may always ask the database")
-        .idle();
     USE_FAST_TEST_EDGES = Flag::new("use-fast-test-edges", Kind::Switch(true), On::ALL, "nothing: they are always fast")
         .env("USE_FAST_TEST_EDGES").in_project().idle();
     SQLPARSE = Flag::new("sqlparse", Kind::Mapping, SELECTS, "nothing: it tunes a library that is not used here")
@@ -240,19 +247,8 @@ const NO_METRICFLOW: &str = "saved queries are computed by MetricFlow, which thi
 /// Flags of dbt that would change what a command does, and that we do not have.
 pub(super) static REFUSED: &[Refused] = &[
     refused("export-saved-queries", false, Some("EXPORT_SAVED_QUERIES"), NO_METRICFLOW),
-    refused("no-export-saved-queries", false, None, NO_METRICFLOW),
-    refused("no-introspect", false, None, "macros may always ask the database while compiling"),
-    refused("inline-direct", true, None, "use --inline"),
-    refused("inject-ephemeral-ctes", false, None, "ephemeral models are always put into what refers to them"),
-    refused("no-inject-ephemeral-ctes", false, None, "ephemeral models are always put into what refers to them"),
     refused("use-v2-parser", false, Some("USE_V2_PARSER"), "there is one parser"),
     refused("record-timing-info", true, Some("RECORD_TIMING_INFO"), "it writes a profile of dbt's own Python code"),
-    refused(
-        "maximum-seed-size-mib",
-        true,
-        Some("MAXIMUM_SEED_SIZE_MIB"),
-        "seeds are compared by their content, whatever their size",
-    ),
     refused("snowflake-projects-otel", false, Some("SNOWFLAKE_PROJECTS_OTEL"), "it is for one vendor's platform"),
     refused(
         "upload-to-artifacts-ingest-api",
@@ -262,7 +258,6 @@ pub(super) static REFUSED: &[Refused] = &[
     ),
     refused("macro-debugging", false, Some("MACRO_DEBUGGING"), "it debugs dbt's own Jinja"),
     refused("show-resource-report", false, Some("SHOW_RESOURCE_REPORT"), "it measures dbt's own process"),
-    refused("sql", true, None, "give the name of a macro"),
 ];
 
 /// A command as it is typed and explained.

@@ -182,7 +182,7 @@ impl<'a> Values<'a> {
     }
 
     fn said(&self, flag: &Flag) -> Option<&'a Said> {
-        self.given.said.iter().find(|(known, _)| known.long == flag.long).map(|(_, said)| said)
+        self.given.said.iter().find(|(known, _)| std::ptr::eq(*known, flag)).map(|(_, said)| said)
     }
 
     fn one_of(&self, found: &Found, text: &str, choices: &[&str]) -> Option<String> {

@@ -110,7 +110,8 @@ pub fn compiled_node(node: &Arc<Node>, compiled: Option<&Arc<Compiled>>, batch: 
     };
     quick.extend(["compiled_code", "compiled_sql"].map(|key| (key, Value::from(&*compiled.sql))));
     Lazy::value(quick, move || {
-        let code = CompiledNode { code: &compiled.sql, path: compiled.path.as_deref() };
+        let extra_ctes: Vec<Json> = compiled.ctes.iter().map(|cte| cte.extra(true)).collect();
+        let code = CompiledNode { code: &compiled.sql, path: compiled.path.as_deref(), extra_ctes: &extra_ctes };
         let mut entry = serde_json::to_value(NodeEntry { node: &node, compiled: Some(code) }).unwrap_or(Json::Null);
         if let Json::Object(entry) = &mut entry {
             // The older name, which packages still use.

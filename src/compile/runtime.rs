@@ -42,6 +42,10 @@ pub struct Options {
     pub empty: bool,
     /// Models and snapshots see only what happened then, of inputs that have an `event_time`.
     pub sample: Option<Window>,
+    /// `--no-introspect`: rendering a node may not ask the database.
+    pub no_introspection: bool,
+    /// `--no-inject-ephemeral-ctes`: compiled SQL refers to ephemeral models as if they were there.
+    pub no_injection: bool,
     /// `selected_resources`.
     pub selected: Vec<UniqueId>,
     /// `invocation_args_dict`.

@@ -15,7 +15,7 @@ use super::unit_test::UnitScope;
 use super::{Runtime, lazy, query_comment, subquery};
 use crate::adapter::session::{Label, Session};
 use crate::adapter::{DbError, QueryResult, Relation, SchemaName};
-use crate::diag::Diagnostic;
+use crate::diag::{Code, Diagnostic};
 use crate::jinja::value::{Object, ObjectRepr};
 use crate::jinja::{self, Args, Context, Error, ErrorKind, Mode, State, Value, pyvalue};
 use crate::manifest::{Node, Source, UniqueId};
@@ -148,8 +148,15 @@ impl Scope {
     /// The session of this scope; its connection is taken with the first statement.
     ///
     /// # Errors
-    /// The project's query comment could not be rendered.
+    /// The project's query comment could not be rendered, or the database may not be asked yet.
     pub fn session(self: &Arc<Self>) -> Result<&Session, Box<Diagnostic>> {
+        if self.runtime.options.no_introspection && self.compiled.get().is_none() {
+            let text = format!("{} asks the database while it is compiled", self.subject.describe());
+            return Err(Diagnostic::error(Code::InvalidConfig, text)
+                .note("`--no-introspect` forbids that")
+                .help("leave out `--no-introspect`, or give the macro a way without the database")
+                .boxed());
+        }
         let session = self.session.get_or_init(|| {
             let comment = query_comment::render(self)?;
             Ok(self.runtime.pool.session(Label { comment, ..self.label.clone() }))

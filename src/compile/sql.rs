@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{Runtime, Scope, Subject};
 use crate::diag::Diagnostic;
@@ -88,11 +88,13 @@ impl Scope {
             Some((named, aliases)) => (named.into(), aliases),
             None => (body, Vec::new()),
         };
+        let keep_out = runtime.options.no_injection && !matches!(self.subject, Subject::UnitTest(_));
         let ctes = match &self.subject {
             Subject::UnitTest(unit) => self.fixtures(unit)?,
+            _ if keep_out => self.direct_ctes(),
             _ => self.ephemeral_ctes()?,
         };
-        let sql = match ctes.is_empty() {
+        let sql = match ctes.is_empty() || keep_out {
             true => body.clone(),
             false => {
                 let named: Vec<(&str, &str)> = ctes.iter().map(|cte| (cte.name.as_str(), &*cte.body)).collect();
@@ -154,6 +156,16 @@ impl Scope {
         }
     }
 
+    /// The ephemeral models that the render referred to, without their SQL.
+    fn direct_ctes(&self) -> Vec<Cte> {
+        let ids = self.take_ephemeral().into_iter();
+        let cte = |id: UniqueId| {
+            let name = cte_name(self.runtime.manifest.node(&id)?);
+            Some(Cte { id, name, body: "".into() })
+        };
+        ids.filter_map(cte).collect()
+    }
+
     /// The ephemeral models that the render referred to, and those that they refer to, dependencies first.
     fn ephemeral_ctes(self: &Arc<Self>) -> Result<Vec<Cte>, super::Failure> {
         let mut ctes: Vec<Cte> = Vec::new();
@@ -171,6 +183,14 @@ impl Scope {
             }
         }
         Ok(ctes)
+    }
+}
+
+impl Cte {
+    /// As artifacts have it; without injection only the model is named.
+    pub fn extra(&self, injected: bool) -> Json {
+        let sql = injected.then(|| format!(" {} as (\n{}\n)", self.name, self.body));
+        json!({"id": self.id, "sql": sql})
     }
 }
 
@@ -214,6 +234,11 @@ fn target_path(folder: &str, subject: &Subject) -> Option<String> {
 }
 
 impl Runtime {
+    /// `extra_ctes` of artifacts.
+    pub fn extra_ctes(&self, compiled: &Compiled) -> Vec<Json> {
+        compiled.ctes.iter().map(|cte| cte.extra(!self.options.no_injection)).collect()
+    }
+
     /// The compiled file's place relative to the project root, for messages and artifacts.
     pub fn shown_path(&self, compiled: &Compiled) -> Option<String> {
         let path = compiled.path.as_ref()?;

@@ -239,6 +239,8 @@ impl<'a> Call<'a> {
             deferred,
             empty: self.options.empty,
             sample: self.options.sample,
+            no_introspection: !self.options.introspect,
+            no_injection: !self.options.inject_ephemeral_ctes,
             selected,
             arguments: self.options.arguments(self.command),
             write_sql,
@@ -261,6 +263,7 @@ impl<'a> Call<'a> {
             threads: runtime.project.profile.threads,
             fail_fast: self.options.fail_fast,
             warn_error: is_error(Code::TestFailed),
+            populate: self.options.populate,
             batches: BatchSettings { asked: self.options.sample.or(self.options.event_time), ..self.before.clone() },
         };
         Job { runtime, plan, settings, events: self.host.events.clone(), cancel: self.host.cancel.clone() }

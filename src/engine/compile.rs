@@ -13,7 +13,7 @@ pub(super) fn compile(call: &mut Call<'_>) -> Stage<Done> {
     let ready = call.ready()?;
     if let Some(sql) = &call.options.inline {
         let runtime = call.runtime(&ready, Vec::new(), true)?;
-        let scope = runtime.node(&rows::inline_node(&ready.project, sql), "MainThread");
+        let scope = runtime.node(&rows::inline_node(&ready.project, sql, "--inline"), "MainThread");
         let compiled = scope.compile().map_err(|failure| vec![*failure.into_diagnostic(&scope)])?;
         let results = run::nothing(&ready);
         call.write_results(&ready, &results)?;

@@ -27,7 +27,8 @@ pub(super) fn freshness(call: &mut Call<'_>) -> Stage<Done> {
     let runtime = call.runtime(&ready, selected.ids, false)?;
     let results = execute::freshness(&call.job(runtime, plan));
     if call.options.write_json {
-        let path = ready.project.target_path.join("sources.json");
+        let own = || ready.project.target_path.join("sources.json");
+        let path = call.options.freshness_output.as_ref().map_or_else(own, |path| call.host.cwd.join(path));
         artifacts::write_sources(&path, &ready.project, &results).map_err(|problem| vec![*problem])?;
     }
     Ok(CommandResult::Freshness(Arc::new(results)).into())

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::warn::WarnError;
 use crate::diag::Diagnostic;
+use crate::execute::Populate;
 use crate::manifest::ResourceType;
 use crate::manifest::event_time::Window;
 use crate::project::deps::Addition;
@@ -144,6 +145,14 @@ pub struct Options {
     pub state_vars: bool,
 
     // How to run.
+    /// Whether rendering a node may ask the database.
+    pub introspect: bool,
+    /// Whether `compile` puts ephemeral models into what refers to them.
+    pub inject_ephemeral_ctes: bool,
+    /// Which relations are listed before a run.
+    pub populate: Populate,
+    /// Larger seeds are compared by their path; 0 is no limit.
+    pub maximum_seed_size_mib: u64,
     /// None: as the model's config says.
     pub full_refresh: Option<bool>,
     pub store_failures: Option<bool>,
@@ -171,6 +180,8 @@ pub struct Options {
 
     // What to show.
     pub inline: Option<String>,
+    /// `show`: SQL that is sent as it is.
+    pub inline_direct: Option<String>,
     /// Rows of `show`; None is all.
     pub limit: Option<usize>,
     pub output: Output,
@@ -182,8 +193,12 @@ pub struct Options {
     // One command's own.
     /// The macro of `run-operation`: `name` or `package.name`.
     pub operation: Option<String>,
-    /// Its arguments.
+    /// `run-operation`: a statement to run instead of a macro; Jinja.
+    pub sql: Option<String>,
+    /// Arguments of the macro.
     pub args: Map<String, Value>,
+    /// Where `source freshness` writes instead of the target folder.
+    pub freshness_output: Option<PathBuf>,
     /// `debug` tests only the connection.
     pub connection: bool,
     /// `debug` only tells where profiles.yml is looked for.
@@ -260,6 +275,13 @@ impl Default for Options {
             use_colors: true,
             printer_width: 80,
             inline: None,
+            inline_direct: None,
+            introspect: true,
+            inject_ephemeral_ctes: true,
+            populate: Populate::Selected,
+            maximum_seed_size_mib: 1,
+            sql: None,
+            freshness_output: None,
             limit: Some(5),
             output: Output::Default,
             output_keys: Vec::new(),
@@ -321,6 +343,16 @@ impl Options {
         put("state_vars", json!(self.state_vars));
         put("full_refresh", json!(self.full_refresh.unwrap_or(false)));
         put("store_failures", json!(self.store_failures.unwrap_or(false)));
+        // dbt has nothing that tells "not said" from "said no"; `retry` needs it.
+        for (name, said) in [("no_full_refresh", self.full_refresh), ("no_store_failures", self.store_failures)] {
+            if said == Some(false) {
+                put(name, json!(true));
+            }
+        }
+        put("introspect", json!(self.introspect));
+        put("populate_cache", json!(self.populate != Populate::Nothing));
+        put("cache_selected_only", json!(self.populate != Populate::Everything));
+        put("maximum_seed_size_mib", json!(self.maximum_seed_size_mib));
         put("empty", json!(self.empty));
         put("sample", json!(self.sample.map(|window| json!({"start": iso(window.start), "end": iso(window.end)}))));
         put("event_time_start", json!(self.event_time.map(|window| iso(window.start))));
@@ -344,6 +376,7 @@ impl Options {
         }
         if command == Command::RunOperation {
             put("macro", json!(self.operation));
+            put("sql", json!(self.sql));
             put("args", Value::Object(self.args.clone()));
         }
         if command == Command::DocsGenerate {

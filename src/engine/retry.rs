@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use super::call::{Call, Stage};
-use super::{Command, CommandResult, Done, Options};
+use super::{Command, CommandResult, Done, Options, WarnError};
 use crate::artifacts::{self, EarlierBatches, EarlierRun};
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{self, Code, Diagnostic};
 use crate::execute::{BatchResults, BatchSettings};
 use crate::manifest::ResourceType;
 use crate::manifest::event_time::{Window, parse_datetime};
@@ -25,12 +25,12 @@ pub(super) fn retry(call: &mut Call<'_>) -> Stage<Done> {
         vec![Diagnostic::error(Code::File, text).help("run a command that builds or tests something, such as `build`")]
     })?;
     let command = command(&run)?;
-    let ids = unfinished(&run, call.options.warn_error.is_all());
+    let ids = unfinished(&run, command, call.options.warn_error.is_all());
     if ids.is_empty() {
         let output = format!("Nothing to retry: everything in the last `{}` succeeded.\n", command.as_str());
         return Ok(Done { result: CommandResult::Nothing, output });
     }
-    let options = options(&run.args, call.options);
+    let options = options(&run.args, call.options).map_err(|problem| vec![*problem])?;
     let mut again = Call::new(command, &options, call.host);
     again.only = Some(ids);
     again.before = BatchSettings { now: run.metadata.started_at(), before: batches(&run), ..BatchSettings::default() };
@@ -56,6 +56,7 @@ fn command(run: &EarlierRun) -> Stage<Command> {
             | Command::Snapshot
             | Command::Compile
             | Command::Clone
+            | Command::DocsGenerate
             | Command::RunOperation),
         ) => Ok(command),
         _ => {
@@ -65,9 +66,12 @@ fn command(run: &EarlierRun) -> Stage<Command> {
     }
 }
 
-fn unfinished(run: &EarlierRun, warn_error: bool) -> HashSet<String> {
+/// Hooks run with every command; they are no reason for another one.
+fn unfinished(run: &EarlierRun, command: Command, warn_error: bool) -> HashSet<String> {
     let again = |status: &str| UNFINISHED.contains(&status) || (warn_error && status == "warn");
-    run.results.iter().filter(|result| again(&result.status)).map(|result| result.unique_id.clone()).collect()
+    let is_hook = |id: &str| command != Command::RunOperation && id.starts_with("operation.");
+    let results = run.results.iter().filter(|result| again(&result.status) && !is_hook(&result.unique_id));
+    results.map(|result| result.unique_id.clone()).collect()
 }
 
 /// The models of which a part was built. A model without any batch is run as if for the first time.
@@ -83,7 +87,7 @@ fn batches(run: &EarlierRun) -> HashMap<String, BatchResults> {
 
 /// The options of the last run. Places and how things are told are of this invocation; `vars` and `threads` are where
 /// they are given.
-fn options(args: &Map<String, Value>, now: &Options) -> Options {
+fn options(args: &Map<String, Value>, now: &Options) -> diag::Result<Options> {
     let text = |key: &str| args.get(key).and_then(Value::as_str).map(str::to_owned);
     let switch = |key: &str| args.get(key).and_then(Value::as_bool);
     let words = |key: &str| -> Vec<String> {
@@ -95,7 +99,17 @@ fn options(args: &Map<String, Value>, now: &Options) -> Options {
     };
     let mapping = |key: &str| args.get(key).and_then(Value::as_object).cloned().unwrap_or_default();
     let types = |key: &str| words(key).iter().filter_map(|name| ResourceType::parse(name)).collect();
-    Options {
+    // The artifact has `false` for what was not said, and another key for what was said to be off.
+    let said = |key: &str| match switch(&format!("no_{key}")) {
+        Some(true) => Some(false),
+        _ => switch(key).filter(|on| *on),
+    };
+    // As in dbt, `--warn-error` is of this invocation, and its options are of the last one.
+    let warn_error = match args.get("warn_error_options").and_then(Value::as_object) {
+        Some(options) if now.warn_error == WarnError::default() => WarnError::from_options(options)?,
+        _ => now.warn_error.clone(),
+    };
+    Ok(Options {
         profile: text("profile").or_else(|| now.profile.clone()),
         target: text("target").or_else(|| now.target.clone()),
         vars: if now.vars.is_empty() { mapping("vars") } else { now.vars.clone() },
@@ -108,9 +122,13 @@ fn options(args: &Map<String, Value>, now: &Options) -> Options {
         indirect_selection: text("indirect_selection").and_then(|text| Indirect::parse(&text)).unwrap_or_default(),
         resource_types: types("resource_types"),
         exclude_resource_types: types("exclude_resource_types"),
-        // The artifact has `false` for what was not said.
-        full_refresh: now.full_refresh.or(switch("full_refresh").filter(|full| *full)),
-        store_failures: switch("store_failures").filter(|store| *store),
+        full_refresh: now.full_refresh.or(said("full_refresh")),
+        store_failures: said("store_failures"),
+        warn_error,
+        introspect: switch("introspect").unwrap_or(true),
+        compile: switch("compile").unwrap_or(true),
+        empty_catalog: switch("empty_catalog").unwrap_or(false),
+        static_page: switch("static").unwrap_or(false),
         empty: switch("empty").unwrap_or(false),
         sample: args.get("sample").and_then(|sample| window(sample.get("start"), sample.get("end"))),
         event_time: window(args.get("event_time_start"), args.get("event_time_end")),
@@ -120,9 +138,10 @@ fn options(args: &Map<String, Value>, now: &Options) -> Options {
         favor_state: switch("favor_state").unwrap_or(false),
         defer_state: text("defer_state").map(PathBuf::from),
         operation: text("macro"),
+        sql: text("sql"),
         args: mapping("args"),
         ..now.clone()
-    }
+    })
 }
 
 /// Two dates as artifacts have them.

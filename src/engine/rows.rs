@@ -12,10 +12,10 @@ use crate::diag::{Code, Diagnostic, SourceFile, Span};
 use crate::manifest::{Node, ResourceType};
 use crate::project::Project;
 
-/// A node that is only in memory: `--inline`.
-pub(super) fn inline_node(project: &Project, sql: &str) -> Arc<Node> {
+/// A node that is only in memory: `--inline`, or what `option` says.
+pub(super) fn inline_node(project: &Project, sql: &str, option: &str) -> Arc<Node> {
     const NAME: &str = "inline_query";
-    let file = SourceFile::new("--inline", sql);
+    let file = SourceFile::new(option, sql);
     let unique_id = format!("sql_operation.{}.{NAME}", project.name).into();
     let body = Span::new(&file, 0..sql.len());
     Arc::new(Node {

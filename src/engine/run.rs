@@ -82,7 +82,7 @@ fn show_seeds(call: &Call<'_>, ready: &Ready, runtime: &Arc<Runtime>, results: &
         .filter(|result| result.node.resource_type == ResourceType::Seed && result.status == Status::Success);
     for result in loaded {
         let query = format!("select * from {{{{ ref('{}', '{}') }}}}", result.node.package, result.node.name);
-        let node = rows::inline_node(&ready.project, &query);
+        let node = rows::inline_node(&ready.project, &query, "--show");
         let preview =
             execute::preview(runtime, &node, Some(SEED_ROWS), &call.host.cancel).map_err(|problem| vec![*problem])?;
         text.push_str(&format!("\nFirst rows of seed '{}':\n{}", result.node.name, rows::text(&preview.batches)?));

@@ -2,18 +2,24 @@
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use serde_json::json;
 
 use super::call::{Call, Stage};
 use super::{CommandResult, Done, Output, rows};
+use crate::adapter::session::{Label, Pool};
+use crate::diag::{Code, Diagnostic, SourceFile, Span};
 use crate::execute;
 use crate::manifest::{Node, ResourceType};
 use crate::plan::{self, Verb};
 
 pub(super) fn show(call: &mut Call<'_>) -> Stage<Done> {
+    if let Some(sql) = &call.options.inline_direct {
+        return direct(call, sql);
+    }
     let ready = call.ready()?;
     let (nodes, ids): (Vec<Arc<Node>>, _) = match &call.options.inline {
-        Some(sql) => (vec![rows::inline_node(&ready.project, sql)], Vec::new()),
+        Some(sql) => (vec![rows::inline_node(&ready.project, sql, "--inline")], Vec::new()),
         None => {
             let selected = call.select(&ready, Verb::Show.resource_types())?;
             let plan = plan::plan(Verb::Show, &selected, &ready.manifest, &ready.dag);
@@ -41,6 +47,42 @@ pub(super) fn show(call: &mut Call<'_>) -> Stage<Done> {
     let output = texts.collect::<Stage<String>>()?;
     let first = shown.into_iter().next().map(|(_, batches)| Arc::new(batches));
     Ok(Done { result: first.map_or(CommandResult::Nothing, CommandResult::Rows), output })
+}
+
+/// `--inline-direct`: the statement as it is, and its first rows. Nothing of the project but its profile is needed.
+fn direct(call: &mut Call<'_>, sql: &str) -> Stage<Done> {
+    let (project, adapter) = call.load()?;
+    let pool = Pool::new(adapter, call.host.log.clone());
+    let stop = pool.clone();
+    call.host.cancel.attach(move || {
+        let _ = stop.cancel_all();
+    });
+    let session = pool.session(Label { name: "direct-query".to_owned(), ..Label::default() });
+    let answer = session.query_arrow(sql.trim());
+    call.host.cancel.detach();
+    let batches = answer.map_err(|error| {
+        let span = Span::new(&SourceFile::new("--inline-direct", sql), 0..sql.len());
+        vec![Diagnostic::error(Code::Database, error.message.to_string()).at(span, "")]
+    })?;
+    let batches = first_rows(batches, call.options.limit);
+    let node = rows::inline_node(&project, sql, "--inline-direct");
+    let output = text(call.options.output, &node, &batches)?;
+    Ok(Done { result: CommandResult::Rows(Arc::new(batches)), output })
+}
+
+/// At least one batch stays, for its columns.
+fn first_rows(batches: Vec<RecordBatch>, limit: Option<usize>) -> Vec<RecordBatch> {
+    let mut left = limit.unwrap_or(usize::MAX);
+    let mut kept = Vec::new();
+    for batch in batches {
+        if left == 0 && !kept.is_empty() {
+            break;
+        }
+        let rows = batch.num_rows().min(left);
+        left -= rows;
+        kept.push(batch.slice(0, rows));
+    }
+    kept
 }
 
 /// Tests come along with their models; they are shown only when nothing else is.

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
 use super::CancelToken;
 use super::result::{NodeRef, NodeResult, RunResults, Status, Timing};
+use crate::adapter::Response;
+use crate::compile::results::response_json;
 use crate::compile::{Failure, Runtime, Scope, Subject};
 use crate::diag::{Code, Diagnostic, suggest};
 use crate::jinja::value::Kwargs;
 use crate::jinja::{MacroDef, Value, pyvalue};
-use crate::manifest::ResourceType;
+use crate::manifest::{Node, ResourceType};
 
 /// Calls the macro `name` (or `package.name`) with keyword arguments.
 pub fn operation(
@@ -35,11 +37,66 @@ pub fn operation(
     });
     cancel.detach();
     let elapsed = clock.elapsed().as_secs_f64();
-    let timing = vec![
+    let result = result(&scope, name, ended, timing(started_at), elapsed);
+    run_of_one(runtime, result, started_at, elapsed, cancel)
+}
+
+/// Renders a node that is only in memory, and runs its statement: `run-operation --sql`.
+pub fn statement(runtime: &Arc<Runtime>, node: &Arc<Node>, cancel: &CancelToken) -> RunResults {
+    let (started_at, clock) = (Utc::now(), Instant::now());
+    let pool = runtime.pool.clone();
+    cancel.attach(move || {
+        let _ = pool.cancel_all();
+    });
+    let scope = runtime.node(node, "MainThread");
+    let work = || -> Result<Response, Failure> {
+        let compiled = scope.compile()?;
+        let session = scope.session()?;
+        let response = session.execute(&compiled.sql, false, true)?.response;
+        session.commit()?;
+        Ok(response)
+    };
+    let ended = work();
+    cancel.detach();
+    let elapsed = clock.elapsed().as_secs_f64();
+    let mut result = NodeResult {
+        status: Status::Success,
+        timing: timing(started_at),
+        execution_time: elapsed,
+        ..NodeResult::skipped(NodeRef::of_node(node), None)
+    };
+    match ended {
+        Ok(response) => {
+            result.adapter_response = response_json(&response);
+            result.message = Some(response.message);
+        }
+        Err(failure) => {
+            if let Some(session) = scope.used_session() {
+                session.close_transaction_after_error();
+            }
+            let diagnostic = failure.into_diagnostic(&scope);
+            result.status = Status::Error;
+            result.message = Some(diagnostic.message.clone());
+            result.diagnostic = Some(diagnostic);
+        }
+    }
+    run_of_one(runtime, result, started_at, elapsed, cancel)
+}
+
+fn timing(started_at: DateTime<Utc>) -> Vec<Timing> {
+    vec![
         Timing { name: "compile", started_at, completed_at: started_at },
         Timing { name: "execute", started_at, completed_at: Utc::now() },
-    ];
-    let result = result(&scope, name, ended, timing, elapsed);
+    ]
+}
+
+fn run_of_one(
+    runtime: &Runtime,
+    result: NodeResult,
+    started_at: DateTime<Utc>,
+    elapsed: f64,
+    cancel: &CancelToken,
+) -> RunResults {
     RunResults {
         success: result.status == Status::Success && !cancel.is_cancelled(),
         results: vec![Arc::new(result)],

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::run::Populate;
 use crate::adapter::SchemaName;
 use crate::compile::objects::relation::RelationObject;
 use crate::compile::{Failure, Runtime, Subject};
@@ -9,8 +10,8 @@ use crate::diag::Diagnostic;
 use crate::manifest::{Node, Resource, ResourceType};
 use crate::plan::Plan;
 
-/// Creates the missing schemas of the plan's nodes and lists all of them, in as few round trips as the server allows.
-pub fn schemas(runtime: &std::sync::Arc<Runtime>, plan: &Plan) -> Result<(), Box<Diagnostic>> {
+/// Creates the missing schemas of the plan's nodes and lists them as `populate` says, in as few round trips as the server allows.
+pub fn schemas(runtime: &std::sync::Arc<Runtime>, plan: &Plan, populate: Populate) -> Result<(), Box<Diagnostic>> {
     let needed: BTreeSet<SchemaName> = plan
         .steps
         .iter()
@@ -35,7 +36,16 @@ pub fn schemas(runtime: &std::sync::Arc<Runtime>, plan: &Plan) -> Result<(), Box
             scope.call_macro("create_schema", &[relation], &context)?;
         }
         session.commit()?;
-        Ok(session.fill_cache(&needed)?)
+        let all = |node: &&std::sync::Arc<Node>| builds_relation(runtime, node);
+        match populate {
+            Populate::Nothing => Ok(()),
+            Populate::Selected => Ok(session.fill_cache(&needed)?),
+            Populate::Everything => {
+                let nodes = runtime.manifest.nodes.values().filter(all);
+                let schemas: BTreeSet<SchemaName> = nodes.map(|node| schema_of(runtime, node)).collect();
+                Ok(session.fill_cache(&schemas.into_iter().collect::<Vec<_>>())?)
+            }
+        }
     };
     work().map_err(|failure| failure.into_diagnostic(&scope))
 }

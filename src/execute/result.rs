@@ -190,6 +190,8 @@ pub struct NodeResult {
     pub failures: Option<u64>,
     pub compiled: Option<bool>,
     pub compiled_code: Option<Arc<str>>,
+    /// The ephemeral models that `compiled_code` starts with, `{id, sql}` each.
+    pub extra_ctes: Vec<Value>,
     /// Relative to the project root, with `/`; None where no file was written.
     pub compiled_path: Option<String>,
     pub relation_name: Option<String>,
@@ -214,6 +216,7 @@ impl NodeResult {
             failures: None,
             compiled: Some(false),
             compiled_code: None,
+            extra_ctes: Vec::new(),
             compiled_path: None,
             relation_name: None,
             batch_results: None,

@@ -26,7 +26,19 @@ pub struct Settings {
     pub fail_fast: bool,
     /// Warnings of tests are failures.
     pub warn_error: bool,
+    pub populate: Populate,
     pub batches: BatchSettings,
+}
+
+/// Which relations are listed before the first node; what is not listed then is listed when it is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Populate {
+    Nothing,
+    /// The schemas of the plan.
+    #[default]
+    Selected,
+    /// The schemas of the whole project.
+    Everything,
 }
 
 /// Which batches of microbatch models run.
@@ -93,7 +105,7 @@ fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
     let target = job.runtime.project.profile.target_name.clone();
     job.events.event(&Event::Concurrency { threads: job.settings.threads, target });
     if builds(verb)
-        && let Err(diagnostic) = prepare::schemas(&job.runtime, &job.plan)
+        && let Err(diagnostic) = prepare::schemas(&job.runtime, &job.plan, job.settings.populate)
     {
         outcome.diagnostics.push(*diagnostic);
         return;
@@ -101,8 +113,9 @@ fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
     if has_hooks(verb) {
         let start = hooks::run(job, When::Start, &[]);
         outcome.hooks += start.ran;
-        if !start.failed.is_empty() {
-            outcome.results.extend(start.failed);
+        let failed = !start.failed.is_empty();
+        outcome.results.extend(start.failed);
+        if failed && job.runtime.project.behaves("skip_nodes_if_on_run_start_fails") {
             skip_all(job, runner.as_ref(), outcome);
             return;
         }

@@ -20,6 +20,8 @@ pub struct CompiledNode<'a> {
     pub code: &'a str,
     /// Relative to the project root.
     pub path: Option<&'a str>,
+    /// `{id, sql}` of each ephemeral model in `code`.
+    pub extra_ctes: &'a [Value],
 }
 
 /// A node with what compiling it gave, for the artifact.
@@ -104,8 +106,8 @@ impl NodeEntry<'_> {
             entries!(map, {
                 "compiled": true,
                 "compiled_code": compiled.code,
-                "extra_ctes_injected": true,
-                "extra_ctes": EMPTY,
+                "extra_ctes_injected": compiled.extra_ctes.iter().all(|cte| !cte["sql"].is_null()),
+                "extra_ctes": compiled.extra_ctes,
             });
         }
         let contract = node.config.get("contract").and_then(Value::as_object);

@@ -217,6 +217,22 @@ fn a_microbatch_strategy_for_whole_models() {
     let model = "{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='at', begin='2020-01-01', batch_size='day') }}\nselect 1 as id";
     let strategy = "{% macro get_incremental_microbatch_sql(arguments) %}select 1{% endmacro %}";
     let with = |more: &str| shop(more).file("models/a.sql", model).file("macros/m.sql", strategy);
-    tells(with(flag), Deprecation::MicrobatchMacroOutsideOfBatches, "macros/m.sql", 1);
+    tells(with(flag), Deprecation::MicrobatchMacroOutsideOfBatches, "models/a.sql", 1);
     assert_eq!(told(&with("")), []);
+}
+
+#[test]
+fn arguments_of_macros_are_those_that_they_take() {
+    let macros = "{% macro m(a, b=1) %}{% endmacro %}";
+    let described = |arguments: &str| {
+        shop("")
+            .file("macros/m.sql", macros)
+            .file("macros/m.yml", &format!("macros: [{{name: m, arguments: {arguments}}}]\n"))
+    };
+    let fits = described("[{name: a, type: 'list[optional[int]]'}, {name: b, type: 'dict[string, any]'}]");
+    assert!(warnings(&fits).is_empty(), "{}", text(&warnings(&fits)));
+    let wrong = text(&warnings(&described("[{name: b, type: text}]")));
+    assert!(wrong.contains("the arguments described for macro `m` are not those that it takes"), "{wrong}");
+    assert!(wrong.contains("it takes `a`, `b`"), "{wrong}");
+    assert!(wrong.contains("an argument of macro `m` has the unknown type `text`"), "{wrong}");
 }

@@ -12,7 +12,9 @@ use headwater::compile::{Deferred, Options, Parts, Runtime};
 use headwater::diag::Diagnostic;
 use headwater::diag::log::{Log, NullLog};
 use headwater::diag::render::{Style, text};
-use headwater::execute::{self, BatchSettings, CancelToken, Job, NoEvents, NodeResult, RunResults, Settings, Status};
+use headwater::execute::{
+    self, BatchSettings, CancelToken, Job, NoEvents, NodeResult, Populate, RunResults, Settings, Status,
+};
 use headwater::graph::Dag;
 use headwater::jinja::Engine;
 use headwater::manifest::event_time::Window;
@@ -115,6 +117,7 @@ impl Project {
         let parts = Parts { project, manifest, library, engine, pool, log, options };
         let runtime = Runtime::new(parts).unwrap_or_else(|problem| panic!("{}", show(&[*problem])));
         let settings = Settings {
+            populate: Populate::Selected,
             threads: self.threads,
             fail_fast: self.fail_fast,
             warn_error: false,

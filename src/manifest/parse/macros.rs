@@ -50,12 +50,13 @@ impl<'a> MacroFiles<'a> {
         library
     }
 
-    /// The manifest's macros, with their properties.
+    /// The manifest's macros, with their properties. `validate`: what those say of arguments must fit the macro.
     pub fn nodes(
         &self,
         dispatcher: &Dispatcher,
         library: &Library,
         patches: Vec<MacroPatch>,
+        validate: bool,
         now: f64,
         diags: &mut Vec<Diagnostic>,
     ) -> IndexMap<UniqueId, Arc<Macro>> {
@@ -68,7 +69,7 @@ impl<'a> MacroFiles<'a> {
             .collect();
         let mut patched: HashMap<String, Place> = HashMap::new();
         for patch in patches {
-            patch.apply(&mut macros, &mut patched, diags);
+            patch.apply(&mut macros, &mut patched, validate, diags);
         }
         macros.into_iter().map(|(id, node)| (id, Arc::new(node))).collect()
     }
@@ -181,6 +182,7 @@ impl MacroPatch {
         self,
         macros: &mut IndexMap<UniqueId, Macro>,
         patched: &mut HashMap<String, Place>,
+        validate: bool,
         diags: &mut Vec<Diagnostic>,
     ) {
         let id = format!("macro.{}.{}", self.place.package, self.name);
@@ -197,6 +199,9 @@ impl MacroPatch {
             );
             return;
         }
+        if validate {
+            self.check_arguments(node, diags);
+        }
         if !self.arguments.is_empty() {
             node.arguments = self.arguments;
         }
@@ -207,11 +212,64 @@ impl MacroPatch {
         patched.insert(id, self.place);
     }
 
+    /// dbt's behaviour flag `validate_macro_args`: names in the macro's order, and types that dbt knows.
+    fn check_arguments(&self, node: &Macro, diags: &mut Vec<Diagnostic>) {
+        if self.arguments.is_empty() {
+            return;
+        }
+        let mut warn = |message: String, label: String| {
+            let warning = Diagnostic::warning(Code::InvalidConfig, message).at(self.place.span.clone(), label);
+            diags.push(warning.node(&*node.unique_id));
+        };
+        let names = |arguments: &[Value]| -> Vec<String> {
+            let name = |argument: &Value| argument.get("name")?.as_str().map(|name| format!("`{name}`"));
+            arguments.iter().filter_map(name).collect()
+        };
+        let (described, taken) = (names(&self.arguments), names(&node.arguments));
+        if described != taken {
+            let takes = if taken.is_empty() { "nothing".to_owned() } else { taken.join(", ") };
+            let message = format!("the arguments described for macro `{}` are not those that it takes", self.name);
+            warn(message, format!("it takes {takes}"));
+        }
+        for argument in &self.arguments {
+            let kind = argument.get("type").and_then(Value::as_str).map(str::trim).filter(|kind| !kind.is_empty());
+            if let Some(kind) = kind.filter(|kind| !is_type(kind)) {
+                let message = format!("an argument of macro `{}` has the unknown type `{kind}`", self.name);
+                warn(message, "such as `string`, `list[int]`, `optional[relation]`".to_owned());
+            }
+        }
+    }
+
     fn without_target(&self, macros: &IndexMap<UniqueId, Macro>) -> Diagnostic {
         let names = macros.values().filter(|found| found.package == self.place.package).map(|found| &*found.name);
         let label =
             suggest::nearest(&self.name, names).map_or_else(String::new, |near| format!("did you mean `{near}`?"));
         let message = format!("package `{}` has no macro `{}` to describe", self.place.package, self.name);
         Diagnostic::warning(Code::PatchTargetNotFound, message).at(self.place.span.clone(), label)
+    }
+}
+
+/// Whether dbt knows a type of an argument: `int`, `list[string]`, `dict[string, optional[int]]`.
+fn is_type(text: &str) -> bool {
+    let text = text.trim();
+    let (name, inner) = match text.split_once('[') {
+        Some((name, rest)) => match rest.strip_suffix(']') {
+            Some(inner) => (name.trim_end(), Some(inner)),
+            None => return false,
+        },
+        None => (text, None),
+    };
+    match (name, inner) {
+        ("str" | "string" | "bool" | "int" | "integer" | "float" | "any" | "relation" | "column", None) => true,
+        ("list" | "optional", Some(inner)) => is_type(inner),
+        ("dict", Some(inner)) => {
+            let mut depth = 0_i32;
+            let comma = inner.char_indices().find(|(_, c)| {
+                depth += i32::from(*c == '[') - i32::from(*c == ']');
+                *c == ',' && depth == 0
+            });
+            comma.is_some_and(|(at, _)| is_type(&inner[..at]) && is_type(&inner[at + 1..]))
+        }
+        _ => false,
     }
 }

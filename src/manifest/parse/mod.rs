@@ -158,8 +158,15 @@ pub fn parse(
     let (observer, log) = (Arc::new(Observer::default()), Arc::new(Remembering::new(log.clone())));
     let setup = setup(project, adapter, engine, log.clone(), &observer, &dispatcher, &docs, &mut diags);
     let mut properties = read_properties(&setup, &mut diags);
-    let macros =
-        macro_files.nodes(&dispatcher, &library, std::mem::take(&mut properties.macros), setup.now, &mut diags);
+    let validate = project.behaves("validate_macro_args");
+    let macros = macro_files.nodes(
+        &dispatcher,
+        &library,
+        std::mem::take(&mut properties.macros),
+        validate,
+        setup.now,
+        &mut diags,
+    );
     let mut manifest = Manifest {
         project_name: project.name.clone(),
         node_package_first: project.behaves("require_ref_searches_node_package_before_root"),
