@@ -23,7 +23,9 @@ CONFIG = """
 """
 MODELS = {
     "seeds/seeds.yml": "seeds: [{name: raw, config: {event_time: happened_at}}]",
-    "models/daily.sql": "{{ config(" + CONFIG + """) }}
+    "models/daily.sql": "{{ config("
+    + CONFIG
+    + """) }}
         {% if model.batch and model.batch.id == var('boom', '') %}select * from no_such_table{% else %}
         select id, happened_at, amount from {{ ref('raw') }}
         {% endif %}
@@ -208,3 +210,23 @@ def test_dates_may_be_python_dates(duck: Warehouse) -> None:
     project.build(event_time_start=dt.date(2024, 2, 29), event_time_end=dt.datetime(2024, 3, 1)).raise_for_failures()
     assert built(duck) == [row for row in hours(20) if row[1].day == 29]
     assert Path(project.project_dir, "target/compiled/shop/models/daily/daily_2024-02-29.sql").exists()
+
+
+def test_a_retry_keeps_times_samples_and_emptiness(duck: Warehouse) -> None:
+    project = duck.project(MODELS | seed(hours(20)))
+    project.seed().raise_for_failures()
+    target = Path(project.project_dir, "target")
+    sample = {"start": "2024-02-28 18:00:00", "end": "2024-02-29 06:00:00"}
+    for options, rows in [
+        ({"event_time_start": "2024-02-29", "event_time_end": "2024-03-01"}, [r for r in hours(20) if r[1].day == 29]),
+        ({"sample": sample}, [r for r in hours(20) if sample["start"] <= str(r[1]) < sample["end"]]),
+        ({"empty": True, "event_time_start": "2024-02-29", "event_time_end": "2024-03-01"}, []),
+    ]:
+        first = "20240228" if "sample" in options else "20240229"
+        results = project.run(full_refresh=True, vars={"boom": first}, **options)
+        assert results["daily"].status == "error", results
+        outcome = hw.Runner().invoke(["retry"], project_dir=project.project_dir, vars={"boom": "none"})
+        assert outcome.success, outcome
+        assert built(duck) == rows
+        arguments = json.loads((target / "run_results.json").read_text())["args"]
+        assert all(arguments[name] not in (None, False) for name in options), arguments
