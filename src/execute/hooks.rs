@@ -10,6 +10,7 @@ use super::{Event, run::Job};
 use crate::compile::{Failure, Scope};
 use crate::jinja::value::Object;
 use crate::jinja::{Context, Error, ErrorKind, State, Value, pyvalue};
+use crate::manifest::event_time::Window;
 use crate::manifest::{Detail, Node, ResourceType};
 
 #[derive(Clone, Copy, PartialEq)]
@@ -165,12 +166,21 @@ const KEYS: &[&str] = &[
     "adapter_response",
     "message",
     "failures",
+    "batch_results",
     "unique_id",
     "node",
     "relation_name",
     "compiled",
     "compiled_code",
 ];
+
+/// `[[start, end], …]`
+fn windows(windows: &[Window]) -> Value {
+    let pair = |window: &Window| {
+        pyvalue::list([window.start, window.end].iter().map(|at| Value::from(at.to_rfc3339())).collect())
+    };
+    pyvalue::list(windows.iter().map(pair).collect())
+}
 
 impl ResultObject {
     fn field(&self, key: &str) -> Option<Value> {
@@ -183,6 +193,12 @@ impl ResultObject {
             "adapter_response" => pyvalue::from_json(&serde_json::Value::Object(result.adapter_response.clone())),
             "message" => text(result.message.as_deref()),
             "failures" => result.failures.map_or(Value::from(()), Value::from),
+            "batch_results" => result.batch_results.as_ref().map_or(Value::from(()), |batches| {
+                pyvalue::dict([
+                    (Value::from("successful"), windows(&batches.successful)),
+                    (Value::from("failed"), windows(&batches.failed)),
+                ])
+            }),
             "unique_id" => Value::from(&*result.unique_id),
             "relation_name" => text(result.relation_name.as_deref()),
             "compiled" => result.compiled.map_or(Value::from(()), Value::from),

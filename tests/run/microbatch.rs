@@ -121,6 +121,17 @@ fn the_batch_is_in_the_context_and_hooks_run_at_both_ends() {
 }
 
 #[test]
+fn on_run_end_hooks_see_the_batches() {
+    let hook = "name: shop\nversion: '1.0'\nprofile: shop\non-run-end: \"seen {% for r in results %}{{ r.batch_results.successful[0][1] }} {{ r.batch_results.failed | length }}{% endfor %}\"\n";
+    let model = format!("{{{{ config({CONFIG}) }}}}select * from {{{{ source('raw', 'clicks') }}}}");
+    let files = [("models/sources.yml", SOURCES), ("models/daily.sql", model.as_str()), ("dbt_project.yml", hook)];
+    let mut project = Project::new(&files);
+    project.batches = asked("2024-01-01", "2024-01-03");
+    let ran = project.run(Verb::Run).succeeded();
+    assert_eq!(ran.sent("seen "), ["seen 2024-01-02T00:00:00+00:00 0"]);
+}
+
+#[test]
 fn a_failing_batch_fails_alone_and_retry_runs_only_it() {
     let failing = |project: Project| {
         let error = database_error(DbErrorKind::UnknownColumn, 1054, "Unknown column 'x'", Some("x"));

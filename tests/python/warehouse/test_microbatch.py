@@ -148,14 +148,15 @@ def test_readers_find_the_table_while_it_is_rebuilt(server: Warehouse) -> None:
     finally:
         stop.set()
         reader.join()
-    assert reads[0] and not problems, problems
+    assert reads[0] > 0
+    assert not problems
     assert built(server) == hours(8)
 
 
 SHAPES = {
     "seeds/seeds.yml": "seeds: [{name: raw, config: {event_time: happened_at}}]",
     "models/alone.sql": "{{ config(materialized='table') }} select * from {{ ref('raw') }}",
-    "models/named.sql": "select r.id, r.happened_at, r.amount from {{ ref('raw') }} as r join {{ ref('alone') }} on true",
+    "models/named.sql": "select r.* from {{ ref('raw') }} as r join {{ ref('alone') }} on true",
     "models/inner.sql": "{{ config(materialized='ephemeral') }} select * from {{ ref('named') }}",
     "models/added.sql": """
         {{ config(materialized='incremental', unique_key='id') }}
