@@ -48,8 +48,8 @@ class Runner:
     def invoke(self, args: Iterable[str], **options: Any) -> Outcome:
         """Run a command as the command line would; `options` are flags by name (``full_refresh=True``).
 
-        Never raises for what goes wrong in the project or the database: that is in the outcome. Ctrl-C cancels the
-        run and is raised as :class:`~headwater.Cancelled`.
+        Never raises for what goes wrong in the project, the database or a callback: that is in the outcome. Ctrl-C
+        cancels the run and is raised as :class:`~headwater.Cancelled`.
         """
         argv = command_line(args, options)
         try:
@@ -58,4 +58,6 @@ class Runner:
             raise
         except HeadwaterError as error:
             return Outcome(2, error.result, error)
+        except Exception as error:  # of a callback: the run was cancelled, as in dbt
+            return Outcome(2, None, error)
         return Outcome(exit_code, result)

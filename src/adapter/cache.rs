@@ -1,22 +1,41 @@
 //! What is known to exist: relations by schema, so that a run asks the catalog once.
 
 use std::collections::HashMap;
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::fmt;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{Adapter, Connection, DbResult, Relation, SchemaName};
+use crate::diag::log::{Detail, Key, Level, Log, LogEntry, NullLog};
 
 type Relations = HashMap<String, Relation>;
 
 /// Relations of the schemas that were listed, kept up to date by whoever creates, drops or renames one. Names compare as
 /// the server compares them.
-#[derive(Debug, Default)]
 pub struct RelationCache {
     schemas: RwLock<HashMap<SchemaName, Relations>>,
     /// Known once a connection has been made, which the first listing needs.
     fold_case: OnceLock<bool>,
+    /// Hears what comes and goes, for `--log-cache-events`.
+    log: Arc<dyn Log>,
+}
+
+impl Default for RelationCache {
+    fn default() -> Self {
+        Self::new(Arc::new(NullLog))
+    }
+}
+
+impl fmt::Debug for RelationCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelationCache").field("schemas", &self.read()).finish_non_exhaustive()
+    }
 }
 
 impl RelationCache {
+    pub fn new(log: Arc<dyn Log>) -> Self {
+        Self { schemas: RwLock::default(), fold_case: OnceLock::new(), log }
+    }
+
     /// Lists `schemas` in the database and replaces what was known about them. Schemas that do not exist are filled, empty.
     pub fn fill(&self, adapter: &dyn Adapter, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<()> {
         let listed = adapter.list_relations(connection, schemas)?;
@@ -30,6 +49,9 @@ impl RelationCache {
             let key = self.schema_key(relation.database.as_deref(), schema);
             let identifier = self.fold(identifier);
             filled.entry(key).or_default().insert(identifier, relation);
+        }
+        for (name, relations) in &filled {
+            self.tell_listed(name, relations);
         }
         self.write().extend(filled);
         Ok(())
@@ -53,6 +75,11 @@ impl RelationCache {
     /// Notes a relation that now exists, in place of one of the same name. Does nothing in a schema that was never
     /// listed: one relation is not all of them.
     pub fn add(&self, relation: Relation) {
+        self.tell("add_relation", &relation, None);
+        self.insert(relation);
+    }
+
+    fn insert(&self, relation: Relation) {
         let (Some(schema), Some(identifier)) = (&relation.schema, &relation.identifier) else { return };
         let key = self.schema_key(relation.database.as_deref(), schema);
         let identifier = self.fold(identifier);
@@ -62,6 +89,11 @@ impl RelationCache {
     }
 
     pub fn drop(&self, relation: &Relation) {
+        self.tell("drop_relation", relation, None);
+        self.remove(relation);
+    }
+
+    fn remove(&self, relation: &Relation) {
         let (Some(schema), Some(identifier)) = (&relation.schema, &relation.identifier) else { return };
         let key = self.schema_key(relation.database.as_deref(), schema);
         if let Some(relations) = self.write().get_mut(&key) {
@@ -81,9 +113,26 @@ impl RelationCache {
             (Some(schema), Some(identifier)) => self.get(from.database.as_deref(), schema, identifier),
             _ => None,
         };
-        self.drop(from);
+        self.tell("rename_relation", from, Some(to));
+        self.remove(from);
         let kind = known.and_then(|relation| relation.kind).or(from.kind).or(to.kind);
-        self.add(Relation { kind, ..to.clone() });
+        self.insert(Relation { kind, ..to.clone() });
+    }
+
+    fn tell(&self, action: &str, relation: &Relation, other: Option<&Relation>) {
+        let detail = Detail::Cached { relation: key(relation), other: other.map(key) };
+        let (level, event) = (Level::Debug, "CacheAction");
+        self.log.write(&LogEntry { level, node: None, thread: None, event, text: action, detail });
+    }
+
+    fn tell_listed(&self, schema: &SchemaName, relations: &Relations) {
+        let mut names: Vec<&str> = relations.values().filter_map(|relation| relation.identifier.as_deref()).collect();
+        names.sort_unstable();
+        let database = schema.database.as_deref().unwrap_or_default();
+        let schema = Key { database, schema: &schema.schema, identifier: "" };
+        let detail = Detail::Listed { schema, names: &names };
+        let (level, event) = (Level::Debug, "ListRelations");
+        self.log.write(&LogEntry { level, node: None, thread: None, event, text: "", detail });
     }
 
     fn schema_key(&self, database: Option<&str>, schema: &str) -> SchemaName {
@@ -101,6 +150,14 @@ impl RelationCache {
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<SchemaName, Relations>> {
         self.schemas.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(relation: &Relation) -> Key<'_> {
+    Key {
+        database: relation.database.as_deref().unwrap_or_default(),
+        schema: relation.schema.as_deref().unwrap_or_default(),
+        identifier: relation.identifier.as_deref().unwrap_or_default(),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     Adapter, Cancel, Cell, Column, Connection, DbError, DbErrorKind, DbResult, Described, QueryResult, Relation,
     SchemaName,
 };
-use crate::diag::log::{Level, Log, LogEntry};
+use crate::diag::log::{Detail, Level, Log, LogEntry};
 
 /// How often running statements are told to stop, and how long they get in between.
 const CANCEL_ATTEMPTS: u32 = 3;
@@ -37,13 +37,16 @@ pub struct Label {
     pub comment: Option<QueryComment>,
 }
 
+/// A running statement: the name of its session, and what stops it.
+type Running = (String, Arc<dyn Cancel>);
+
 /// The connections of one run.
 pub struct Pool {
     adapter: Arc<dyn Adapter>,
     cache: Arc<RelationCache>,
     log: Arc<dyn Log>,
     idle: Mutex<Vec<Box<dyn Connection>>>,
-    running: Mutex<HashMap<u64, Arc<dyn Cancel>>>,
+    running: Mutex<HashMap<u64, Running>>,
     next_ticket: AtomicU64,
     cancelled: AtomicBool,
 }
@@ -51,7 +54,7 @@ pub struct Pool {
 impl Pool {
     pub fn new(adapter: Arc<dyn Adapter>, log: Arc<dyn Log>) -> Arc<Self> {
         Arc::new(Self {
-            cache: Arc::default(),
+            cache: Arc::new(RelationCache::new(log.clone())),
             adapter,
             log,
             idle: Mutex::default(),
@@ -79,7 +82,7 @@ impl Pool {
         self.cancelled.store(true, Ordering::SeqCst);
         let mut told = Ok(());
         for attempt in 0..CANCEL_ATTEMPTS {
-            let running: Vec<_> = lock(&self.running).values().cloned().collect();
+            let running: Vec<Running> = lock(&self.running).values().cloned().collect();
             if running.is_empty() {
                 break;
             }
@@ -87,7 +90,12 @@ impl Pool {
             if attempt > 0 {
                 thread::sleep(CANCEL_PAUSE);
             }
-            told = running.iter().map(|handle| handle.cancel()).fold(Ok(()), Result::and);
+            for (name, _) in running.iter().filter(|_| attempt == 0) {
+                let detail = Detail::Connection { kind: self.adapter.kind() };
+                let (level, event) = (Level::Error, "LogCancelLine");
+                self.log.write(&LogEntry { level, node: None, thread: None, event, text: name, detail });
+            }
+            told = running.iter().map(|(_, handle)| handle.cancel()).fold(Ok(()), Result::and);
         }
         told
     }
@@ -102,12 +110,14 @@ impl Pool {
     }
 
     /// An idle connection as good as new, or a new one. Resetting also finds out whether it still answers.
-    fn take(&self, name: &str) -> DbResult<Box<dyn Connection>> {
+    fn take(&self, session: &Session) -> DbResult<Box<dyn Connection>> {
         while let Some(mut connection) = { lock(&self.idle).pop() } {
             if connection.reset().is_ok() {
                 return Ok(connection);
             }
         }
+        let name = &session.label.name;
+        session.write("NewConnection", name, Detail::Connection { kind: self.adapter.kind() });
         self.adapter.connect(name)
     }
 
@@ -118,11 +128,12 @@ impl Pool {
     /// Runs `work` while its statement can be cancelled by [`Pool::cancel_all`].
     fn cancellable<T>(
         &self,
+        name: &str,
         connection: &mut dyn Connection,
         work: impl FnOnce(&mut dyn Connection) -> DbResult<T>,
     ) -> DbResult<T> {
         let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
-        lock(&self.running).insert(ticket, connection.cancel_handle());
+        lock(&self.running).insert(ticket, (name.to_owned(), connection.cancel_handle()));
         // Asked after the handle is registered: whoever cancels from now on finds it.
         let result = if self.is_cancelled() { Err(DbError::cancelled()) } else { work(connection) };
         lock(&self.running).remove(&ticket);
@@ -228,6 +239,8 @@ impl Session {
 
     fn end_transaction(&self, state: &mut State, verb: &str) -> DbResult<()> {
         if std::mem::take(&mut state.in_transaction) {
+            let event = if verb == "commit" { "SQLCommit" } else { "Rollback" };
+            self.write(event, &self.label.name, Detail::Connection { kind: self.pool.adapter.kind() });
             self.with_wire(state, |wire| wire.execute(verb, false))?;
         }
         Ok(())
@@ -286,7 +299,7 @@ impl Session {
         }
         let connection = match &mut state.connection {
             Some(connection) => connection,
-            empty => empty.insert(self.pool.take(&self.label.name)?),
+            empty => empty.insert(self.pool.take(self)?),
         };
         let result = work(&mut Wire { connection: connection.as_mut(), session: self, usage: &mut state.usage });
         if result.is_err() && !connection.is_usable() {
@@ -297,9 +310,9 @@ impl Session {
         result
     }
 
-    fn write(&self, level: Level, event: &'static str, text: &str) {
+    fn write(&self, event: &'static str, text: &str, detail: Detail<'_>) {
         let (node, thread) = (self.label.node.as_deref(), self.label.thread.as_deref());
-        self.pool.log.write(&LogEntry { level, node, thread, event, text });
+        self.pool.log.write(&LogEntry { level: Level::Debug, node, thread, event, text, detail });
     }
 }
 
@@ -327,29 +340,25 @@ impl Wire<'_> {
         &mut self,
         sql: &str,
         work: impl FnOnce(&mut dyn Connection, &str) -> DbResult<T>,
-        describe: impl FnOnce(&T) -> String,
+        describe: impl Fn(&T) -> &str,
     ) -> DbResult<T> {
         let session = self.session;
         let (sent, lines_before) = with_comment(sql, session.label.comment.as_ref());
-        session.write(Level::Debug, "SQLQuery", &format!("On {}: {sent}", session.label.name));
+        let (name, kind) = (session.label.name.as_str(), session.pool.adapter.kind());
+        session.write("ConnectionUsed", name, Detail::Connection { kind });
+        session.write("SQLQuery", &sent, Detail::Statement { connection: name });
         let start = Instant::now();
-        let result = session.pool.cancellable(self.connection, |connection| work(connection, &sent));
+        let result = session.pool.cancellable(name, self.connection, |connection| work(connection, &sent));
         let elapsed = start.elapsed();
         self.usage.statements += 1;
         self.usage.elapsed += elapsed;
-        let seconds = elapsed.as_secs_f64();
         match result {
             Ok(value) => {
-                let status = describe(&value);
-                session.write(Level::Debug, "SQLQueryStatus", &format!("SQL status: {status} in {seconds:.3} seconds"));
+                session.write("SQLQueryStatus", describe(&value), Detail::Answer { seconds: elapsed.as_secs_f64() });
                 Ok(value)
             }
             Err(mut error) => {
-                session.write(
-                    Level::Debug,
-                    "SQLQueryStatus",
-                    &format!("SQL error after {seconds:.3} seconds: {error}"),
-                );
+                session.write("AdapterEventDebug", &error.to_string(), Detail::Failure { kind });
                 error.line = error.line.map(|line| line.saturating_sub(lines_before).max(1));
                 error.sql = Some(sql.to_owned());
                 error.elapsed = Some(elapsed);
@@ -359,9 +368,8 @@ impl Wire<'_> {
     }
 }
 
-fn describe(result: &QueryResult) -> String {
-    let rows = result.table.rows.len();
-    if rows > 0 { format!("{}, {rows} rows", result.response.message) } else { result.response.message.clone() }
+fn describe(result: &QueryResult) -> &str {
+    &result.response.message
 }
 
 impl Connection for Wire<'_> {
@@ -374,10 +382,7 @@ impl Connection for Wire<'_> {
     }
 
     fn query_arrow(&mut self, sql: &str) -> DbResult<Vec<arrow_array::RecordBatch>> {
-        let rows = |batches: &Vec<arrow_array::RecordBatch>| {
-            batches.iter().map(arrow_array::RecordBatch::num_rows).sum::<usize>()
-        };
-        self.run(sql, |connection, sql| connection.query_arrow(sql), |batches| format!("OK, {} rows", rows(batches)))
+        self.run(sql, |connection, sql| connection.query_arrow(sql), |_| "OK")
     }
 
     fn cancel_handle(&self) -> Arc<dyn Cancel> {

@@ -4,70 +4,52 @@
 use std::io::Write;
 use std::sync::{Arc, PoisonError};
 
-use super::line::{self, Line};
+use super::Stream;
+use super::hub::People;
+use super::json::Invocation;
 use super::live::Live;
+use super::message::{Kind, Listener, Message};
 use super::settings::{Format, Settings, Telling};
-use super::{Stream, json};
-use crate::diag::log::{Level, Log, LogEntry};
-use crate::engine::Command;
-use crate::execute::{Event, EventSink};
+use crate::diag::log::Level;
+use crate::diag::render::{self, Style};
+use crate::diag::{Diagnostic, Severity};
+use crate::execute::Event;
 use crate::project::Secrets;
 
 /// The console of one command. Shared by the engine's threads.
 pub(super) struct Console {
     stdout: Stream,
+    stderr: Stream,
     telling: Telling,
-    width: usize,
-    /// `print()` of macros is wanted.
-    print: bool,
-    /// Compiling builds nothing: lines that tell of success would mislead. Nor has dbt any for `clone`.
-    compiles: bool,
     secrets: Secrets,
     live: Option<Live>,
-    json: json::Writer,
+    invocation: Arc<Invocation>,
 }
 
 impl Console {
     /// `live` is whether a line at the bottom may show what is running.
     pub(super) fn new(
         settings: &Settings,
-        stdout: Stream,
+        (stdout, stderr): (Stream, Stream),
         secrets: Secrets,
-        invocation_id: &str,
+        invocation: Arc<Invocation>,
         live: bool,
-    ) -> Arc<Self> {
+    ) -> Self {
         let telling = settings.console.clone();
         let is_for_people = telling.format != Format::Json && telling.level.is_some_and(|level| level <= Level::Info);
-        Arc::new(Self {
+        Self {
             live: (live && is_for_people).then(|| Live::new(stdout.clone())),
             stdout,
+            stderr,
             telling,
-            width: settings.options.printer_width,
-            print: settings.options.print,
-            compiles: matches!(settings.command, Command::Compile | Command::DocsGenerate | Command::Clone),
             secrets,
-            json: json::Writer::new(invocation_id),
-        })
-    }
-
-    /// Whether lines of this level are told.
-    pub(super) fn tells(&self, level: Level) -> bool {
-        self.telling.level.is_some_and(|least| level >= least)
-    }
-
-    pub(super) fn line(&self, line: &Line) {
-        if self.tells(line.level) {
-            let text = match self.telling.format {
-                Format::Json => self.json.line(line),
-                format => line.stamped(format, self.telling.colors, None),
-            };
-            self.write(&text);
+            invocation,
         }
     }
 
     /// What was asked for: told whatever the level, without a time.
     pub(super) fn payload(&self, text: &str) {
-        self.write(text.trim_end_matches('\n'));
+        self.write(&self.secrets.mask(text.trim_end_matches('\n')));
     }
 
     /// Takes the live line away for good.
@@ -78,7 +60,6 @@ impl Console {
     }
 
     fn write(&self, text: &str) {
-        let text = self.secrets.mask(text);
         let mut stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(live) = &self.live {
             live.clear(&mut *stdout);
@@ -88,51 +69,53 @@ impl Console {
     }
 }
 
-impl EventSink for Console {
+impl Listener for Console {
+    fn hears(&self, kind: &Kind, level: Level) -> bool {
+        self.telling.hears(kind, level)
+    }
+
+    fn reads_data(&self) -> bool {
+        self.telling.format == Format::Json
+    }
+
+    fn hear(&self, message: &Message<'_>) {
+        if self.telling.format == Format::Json {
+            let msg = if self.telling.colors { message.colored() } else { message.msg() };
+            return self.write(&self.invocation.line(message, &msg));
+        }
+        if message.is_payload() {
+            self.payload(&message.msg());
+        } else if !message.in_block {
+            self.write(&self.telling.line(message));
+        }
+    }
+
     fn event(&self, event: &Event) {
         if let Some(live) = &self.live {
             live.event(event);
         }
-        if self.telling.format == Format::Json {
-            for text in self.json.event(event, self.width, |level| self.tells(level)) {
-                self.write(&text);
-            }
+    }
+}
+
+impl People for Console {
+    /// On stderr; as JSON they are among the other lines.
+    fn problems(&self, problems: &[Diagnostic]) {
+        let told: Vec<Diagnostic> =
+            problems.iter().filter(|problem| self.telling.tells(level(problem.severity))).cloned().collect();
+        if told.is_empty() || self.telling.format == Format::Json {
             return;
         }
-        let is_build =
-            matches!(event, Event::NodeStart { .. } | Event::NodeFinished { .. } | Event::RunFinished { .. });
-        let hides = |line: &Line| self.compiles && is_build && line.level == Level::Info && !self.tells(Level::Debug);
-        line::lines(event, self.width).iter().filter(|line| !hides(line)).for_each(|line| self.line(line));
+        let style = Style { color: self.telling.colors, ..Style::PLAIN };
+        let text = render::text_with_summary(&told, style);
+        let mut stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = writeln!(stderr, "\n{}", self.secrets.mask(text.trim_end())).and_then(|()| stderr.flush());
     }
 }
 
-impl Log for Console {
-    fn write(&self, entry: &LogEntry<'_>) {
-        if entry.event == "PrintEvent" {
-            if self.print {
-                self.payload(entry.text);
-            }
-            return;
-        }
-        self.line(&Line::new(entry.level, "", entry.event, entry.text));
-    }
-}
-
-/// Sends events and log entries to several listeners.
-pub(super) struct Tee {
-    pub sinks: Vec<Arc<dyn EventSink>>,
-    pub logs: Vec<Arc<dyn Log>>,
-}
-
-impl EventSink for Tee {
-    fn event(&self, event: &Event) {
-        self.sinks.iter().for_each(|sink| sink.event(event));
-    }
-}
-
-impl Log for Tee {
-    fn write(&self, entry: &LogEntry<'_>) {
-        self.logs.iter().for_each(|log| log.write(entry));
+fn level(severity: Severity) -> Level {
+    match severity {
+        Severity::Warning => Level::Warn,
+        Severity::Error => Level::Error,
     }
 }
 

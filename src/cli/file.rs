@@ -3,13 +3,17 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::json;
-use super::line::{self, Line};
-use super::settings::{Format, Telling};
-use crate::diag::log::{Level, Log, LogEntry};
-use crate::execute::{Event, EventSink};
+use super::hub::People;
+use super::json::Invocation;
+use super::message::{Kind, Listener, Message};
+use super::settings::Telling;
+use super::telling::Format;
+use crate::diag::Diagnostic;
+use crate::diag::log::Level;
+use crate::diag::render::{self, Style};
+use crate::execute::Event;
 use crate::project::Secrets;
 
 /// How many old files are kept: `dbt.log.1` is the newest.
@@ -19,9 +23,8 @@ const KEPT: usize = 5;
 pub(super) struct LogFile {
     inner: Mutex<Inner>,
     telling: Telling,
-    width: usize,
     secrets: Secrets,
-    json: json::Writer,
+    invocation: Arc<Invocation>,
 }
 
 struct Inner {
@@ -40,46 +43,29 @@ impl LogFile {
         dir: &Path,
         max: u64,
         telling: Telling,
-        width: usize,
         secrets: Secrets,
-        invocation_id: &str,
+        invocation: Arc<Invocation>,
     ) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let path = dir.join("dbt.log");
         let file = OpenOptions::new().create(true).append(true).open(&path)?;
         let size = file.metadata()?.len();
         let inner = Inner { file: BufWriter::new(file), path, size, max };
-        let log = Self { inner: Mutex::new(inner), telling, width, secrets, json: json::Writer::new(invocation_id) };
-        if log.telling.format != Format::Json && log.telling.level.is_some() {
+        let log = Self { inner: Mutex::new(inner), telling, secrets, invocation };
+        if log.telling.format == Format::Debug && log.telling.level.is_some() {
             let time = chrono::Local::now().format("%H:%M:%S%.6f");
-            log.write_text(&format!("\n\n{0} {time} | {1} {0}", "=".repeat(30), log.json.id()));
+            log.write_text(&format!("\n\n{0} {time} | {1} {0}", "=".repeat(30), log.invocation.id));
         }
         Ok(log)
     }
 
-    pub(super) fn line(&self, line: &Line, thread: Option<&str>) {
-        if !self.tells(line.level) {
-            return;
-        }
-        if self.telling.format == Format::Json {
-            return self.write_text(&self.json.line(line));
-        }
-        self.write_text(&line.stamped(self.telling.format, self.telling.colors, thread));
-    }
-
     pub(super) fn flush(&self) {
-        // The log is for help afterwards; a full disk must not stop a run.
         let _ = self.inner().file.flush();
     }
 
-    fn tells(&self, level: Level) -> bool {
-        self.telling.level.is_some_and(|least| level >= least)
-    }
-
     fn write_text(&self, text: &str) {
-        let text = self.secrets.mask(text);
-        let mut inner = self.inner();
-        let _ = inner.write(&text);
+        // The log is for help afterwards; a full disk must not stop a run.
+        let _ = self.inner().write(text);
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -112,30 +98,39 @@ impl Inner {
     }
 }
 
-impl EventSink for LogFile {
-    fn event(&self, event: &Event) {
-        let thread = match event {
-            Event::NodeStart { thread, .. }
-            | Event::BatchStart { thread, .. }
-            | Event::FreshnessStart { thread, .. } => Some(&**thread),
-            Event::NodeFinished { result, .. } | Event::BatchFinished { result, .. } => Some(result.thread_id.as_str()),
-            Event::FreshnessFinished { result, .. } => Some(result.thread_id.as_str()),
-            _ => None,
-        };
+impl Listener for LogFile {
+    fn hears(&self, kind: &Kind, level: Level) -> bool {
+        self.telling.hears(kind, level)
+    }
+
+    fn reads_data(&self) -> bool {
+        self.telling.format == Format::Json
+    }
+
+    fn hear(&self, message: &Message<'_>) {
         if self.telling.format == Format::Json {
-            self.json.event(event, self.width, |level| self.tells(level)).iter().for_each(|text| self.write_text(text));
-        } else {
-            line::lines(event, self.width).iter().for_each(|line| self.line(line, thread));
+            let msg = if self.telling.colors { message.colored() } else { message.msg() };
+            self.write_text(&self.invocation.line(message, &msg));
+        } else if !message.in_block {
+            self.write_text(&self.telling.line(message));
         }
-        if matches!(event, Event::NodeFinished { .. } | Event::RunFinished { .. } | Event::Finished { .. }) {
+    }
+
+    /// Whoever reads along sees each node's end at once.
+    fn event(&self, event: &Event) {
+        if matches!(event, Event::NodeFinished { .. } | Event::RunFinished { .. }) {
             self.flush();
         }
     }
 }
 
-impl Log for LogFile {
-    fn write(&self, entry: &LogEntry<'_>) {
-        self.line(&Line::new(entry.level, "", entry.event, entry.text), entry.thread);
+impl People for LogFile {
+    fn problems(&self, problems: &[Diagnostic]) {
+        let worst = if problems.iter().any(Diagnostic::is_error) { Level::Error } else { Level::Warn };
+        if self.telling.format != Format::Json && self.telling.tells(worst) {
+            let text = render::text_with_summary(problems, Style::PLAIN);
+            self.write_text(&format!("\n{}", self.secrets.mask(text.trim_end())));
+        }
     }
 }
 
@@ -144,35 +139,51 @@ mod tests {
     use super::*;
     use crate::project::Env;
 
-    fn telling() -> Telling {
-        Telling { level: Some(Level::Debug), format: Format::Debug, colors: false }
+    use crate::cli::message::{Head, kind::NOTE};
+
+    fn telling(format: Format) -> Telling {
+        Telling { level: Some(Level::Debug), format, colors: false, cache_events: false }
+    }
+
+    fn opened(dir: &Path, max: u64, format: Format) -> LogFile {
+        let invocation = Arc::new(Invocation::new(&Env::default()));
+        LogFile::open(dir, max, telling(format), Secrets::default(), invocation).unwrap()
+    }
+
+    fn write(log: &LogFile, text: &str) {
+        let (data, secrets) = (|| serde_json::json!({}), Secrets::default());
+        let head = Head::new(&NOTE).level(Level::Debug).thread("Thread-1 (worker)");
+        log.hear(&head.message(text.into(), &data, &secrets));
+        log.flush();
     }
 
     #[test]
-    fn lines_have_a_level_and_a_thread_and_no_secrets() {
+    fn lines_have_a_level_and_a_thread() {
         let dir = tempfile::tempdir().unwrap();
-        let secrets = Secrets::new(&Env::from([("DBT_ENV_SECRET_X", "hunter2")]));
-        let log = LogFile::open(&dir.path().join("logs"), 0, telling(), 80, secrets, "id").unwrap();
-        let entry = LogEntry {
-            level: Level::Debug,
-            node: None,
-            thread: Some("Thread-1"),
-            event: "SQLQuery",
-            text: "select 'hunter2'",
-        };
-        log.write(&entry);
-        log.flush();
+        write(&opened(&dir.path().join("logs"), 0, Format::Debug), "select 1");
         let text = fs::read_to_string(dir.path().join("logs/dbt.log")).unwrap();
-        assert!(text.contains("[debug] [Thread-1]: select '*****'\n"), "{text}");
+        assert!(text.contains(" [debug] [Thread-1 (]: select 1\n"), "{text}");
         assert!(text.starts_with("\n\n=============================="));
+    }
+
+    #[test]
+    fn the_other_shapes_have_no_banner() {
+        let dir = tempfile::tempdir().unwrap();
+        write(&opened(dir.path(), 0, Format::Text), "select 1");
+        let text = fs::read_to_string(dir.path().join("dbt.log")).unwrap();
+        assert!(text.ends_with("  select 1\n") && text.len() == "00:00:00  select 1\n".len(), "{text}");
+        fs::remove_file(dir.path().join("dbt.log")).unwrap();
+        write(&opened(dir.path(), 0, Format::Json), "select 1");
+        let line: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(dir.path().join("dbt.log")).unwrap()).unwrap();
+        assert_eq!((&line["info"]["thread"], &line["info"]["code"]), (&"Thread-1 (worker)".into(), &"Z050".into()));
     }
 
     #[test]
     fn a_big_file_is_set_aside() {
         let dir = tempfile::tempdir().unwrap();
-        let log = LogFile::open(dir.path(), 300, telling(), 80, Secrets::default(), "id").unwrap();
-        (0..20).for_each(|at| log.line(&Line::new(Level::Info, "", "x", format!("line {at}")), None));
-        log.flush();
+        let log = opened(dir.path(), 300, Format::Debug);
+        (0..20).for_each(|at| write(&log, &format!("line {at}")));
         let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(names.len() > 2 && names.len() <= KEPT + 1, "{names:?}");
         let newest = fs::read_to_string(dir.path().join("dbt.log")).unwrap();

@@ -161,6 +161,7 @@ mod tests {
             is_microbatch: false,
             relation: String::new(),
             tested: None,
+            member: crate::execute::Member::Other,
         }
     }
 

@@ -7,30 +7,39 @@ mod event_time;
 mod file;
 mod flag;
 mod help;
+mod hub;
 mod json;
-mod line;
 mod live;
+mod message;
 mod parse;
-mod report;
 mod settings;
 mod table;
+mod telling;
 mod values;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use console::{Console, Tee};
+use console::Console;
 use file::LogFile;
-use settings::Settings;
+use hub::Hub;
+pub use json::Invocation;
+use message::Summary;
+pub use message::{Ended, Kind, Listener, Message, timestamp};
+use settings::{Format, Settings};
 
 use crate::adapter::Drivers;
 use crate::diag::render::{self, Style};
 use crate::diag::{Code, Diagnostic};
-use crate::engine::{self, Ask, Outcome};
-use crate::execute::{CancelToken, EventSink};
+use crate::engine::{self, Ask, Command, Outcome};
+use crate::execute::CancelToken;
 use crate::jinja::Modules;
 use crate::project::{Env, Secrets};
+
+/// Makes the listener of a command.
+pub type MakeListener = Box<dyn FnOnce(Arc<Invocation>) -> Arc<dyn Listener> + Send>;
 
 /// A stream that printers share.
 pub type Stream = Arc<Mutex<dyn Write + Send>>;
@@ -39,8 +48,8 @@ pub type Stream = Arc<Mutex<dyn Write + Send>>;
 pub struct Host {
     pub drivers: Drivers,
     pub modules: Option<Arc<dyn Modules>>,
-    /// Hears the events as well as the console.
-    pub listener: Option<Arc<dyn EventSink>>,
+    /// Hears dbt's events as well as the console; gets what all of them have in common first.
+    pub listener: Option<MakeListener>,
     pub cancel: CancelToken,
     /// None: there is no terminal, so nobody can be asked.
     pub asker: Option<Arc<dyn Ask>>,
@@ -78,43 +87,76 @@ pub fn main(argv: &[String], host: Host) -> Outcome {
 }
 
 fn run(settings: &Settings, host: Host) -> Outcome {
+    let clock = Instant::now();
     let secrets = Secrets::new(&host.env);
-    let invocation_id = uuid::Uuid::new_v4().to_string();
+    let invocation = Arc::new(Invocation::new(&host.env));
     let in_ci = host.env.get("CI").is_some_and(|text| !text.is_empty());
     let live = host.is_terminal && !in_ci;
-    let console = Console::new(settings, host.stdout.clone(), secrets.clone(), &invocation_id, live);
-    let (file, problem) = open_log(settings, &secrets, &invocation_id);
-    let mut tee = Tee { sinks: vec![console.clone()], logs: vec![console.clone()] };
+    let streams = (host.stdout, host.stderr);
+    let console = Arc::new(Console::new(settings, streams, secrets.clone(), invocation.clone(), live));
+    let (file, problem) = open_log(settings, &secrets, &invocation);
+    let mut hub = Hub::new(settings, secrets);
+    hub.add(console.clone());
+    hub.add_people(console.clone());
     if let Some(file) = &file {
-        tee.sinks.push(file.clone());
-        tee.logs.push(file.clone());
+        hub.add(file.clone());
+        hub.add_people(file.clone());
     }
-    tee.sinks.extend(host.listener.clone());
-    let tee = Arc::new(tee);
+    if let Some(listener) = host.listener {
+        hub.add(listener(invocation.clone()));
+    }
+    let hub = Arc::new(hub);
     let engine_host = engine::Host {
         drivers: host.drivers,
         modules: host.modules,
-        events: tee.clone(),
-        log: tee,
+        events: hub.clone(),
+        log: hub.clone(),
         cancel: host.cancel,
         asker: host.asker,
         env: host.env,
-        cwd: host.cwd,
-        invocation_id,
+        cwd: host.cwd.clone(),
+        invocation_id: invocation.id.clone(),
     };
     let mut outcome = engine::invoke(settings.command, &settings.options, &engine_host);
     outcome.diagnostics.extend(problem);
     console.finish();
-    report::Report { settings, console: &console, file: file.as_deref(), stderr: &host.stderr, secrets: &secrets }
-        .outcome(&outcome);
+    if settings.console.format == Format::Json {
+        message::output(&hub, &outcome);
+    } else if !outcome.output.is_empty() {
+        console.payload(&outcome.output);
+    }
+    let root = settings.root.as_deref().unwrap_or(&host.cwd);
+    Summary { hub: &hub, outcome: &outcome, counts: is_build(settings.command), root }.tell();
+    let success = outcome.exit_code == 0;
+    message::completed(&hub, settings.command.as_str(), success, clock.elapsed().as_secs_f64());
+    if let Some(file) = file {
+        file.flush();
+    }
     outcome
 }
 
-fn open_log(settings: &Settings, secrets: &Secrets, invocation_id: &str) -> (Option<Arc<LogFile>>, Option<Diagnostic>) {
-    let Some(dir) = &settings.log_dir else { return (None, None) };
-    let width = settings.options.printer_width;
+/// Commands whose result is summed up at the end.
+fn is_build(command: Command) -> bool {
+    matches!(
+        command,
+        Command::Build
+            | Command::Run
+            | Command::Test
+            | Command::Seed
+            | Command::Snapshot
+            | Command::Retry
+            | Command::Clone
+    )
+}
+
+fn open_log(
+    settings: &Settings,
+    secrets: &Secrets,
+    invocation: &Arc<Invocation>,
+) -> (Option<Arc<LogFile>>, Option<Diagnostic>) {
+    let Some(dir) = settings.log_dir.as_ref().filter(|_| settings.file.level.is_some()) else { return (None, None) };
     let file = settings.file.clone();
-    match LogFile::open(dir, settings.log_max_bytes, file, width, secrets.clone(), invocation_id) {
+    match LogFile::open(dir, settings.log_max_bytes, file, secrets.clone(), invocation.clone()) {
         Ok(file) => (Some(Arc::new(file)), None),
         Err(error) => {
             let text = format!("no log file could be opened in `{}`: {error}", dir.display());

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::event_time;
 use super::parse::{Given, usage};
 use super::table::{self, *};
+pub(super) use super::telling::{Format, Telling};
 use super::values::{Files, Values, deprecated_variables};
 use crate::diag::log::Level;
 use crate::diag::{Code, Deprecation, Diagnostic, Severity, SourceFile, Span, suggest};
@@ -20,31 +21,14 @@ use crate::project::deps::{Addition, Origin};
 use crate::select::Indirect;
 use crate::yaml;
 
-/// How much is told, and in which shape.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Telling {
-    /// None: nothing.
-    pub level: Option<Level>,
-    pub format: Format,
-    pub colors: bool,
-}
-
-/// The shape of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
-    /// The time and the text.
-    Text,
-    /// With level and thread.
-    Debug,
-    Json,
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Settings {
     pub command: Command,
     pub options: Options,
     pub console: Telling,
     pub file: Telling,
+    /// The project's folder.
+    pub root: Option<PathBuf>,
     /// None: there is no project, hence no place for a log file.
     pub log_dir: Option<PathBuf>,
     /// Bytes; 0 is no limit.
@@ -157,6 +141,7 @@ pub(super) fn settings(
         command,
         options: Options { warnings, ..options(&values, given, command, console.colors) },
         file: log_file(&values, &console),
+        root: file.root.clone(),
         log_dir: log_dir(&values, &file, cwd),
         log_max_bytes: values.number(&LOG_FILE_MAX_BYTES).map_or(10 * 1024 * 1024, |bytes| bytes.unsigned_abs()),
         console,
@@ -433,8 +418,8 @@ fn warn_error(values: &Values<'_>) -> WarnError {
 fn console(values: &Values<'_>, command: Command, env: &Env, is_terminal: bool) -> Telling {
     let no_color = env.get("NO_COLOR").is_some_and(|text| !text.is_empty());
     let level = match (values.switch(&table::DEBUG), values.switch(&QUIET)) {
-        (true, _) => Some(Level::Debug),
-        (false, true) => Some(Level::Error),
+        (_, true) => Some(Level::Error),
+        (true, false) => Some(Level::Debug),
         (false, false) => match values.text(&LOG_LEVEL) {
             Some(text) => level(&text),
             // Its lines are read by other programs.
@@ -442,10 +427,13 @@ fn console(values: &Values<'_>, command: Command, env: &Env, is_terminal: bool) 
             None => Some(Level::Info),
         },
     };
+    let format = format(values, &LOG_FORMAT, Format::Text);
     Telling {
         level,
-        format: format(values, &LOG_FORMAT, Format::Text),
-        colors: values.set_switch(&USE_COLORS).unwrap_or(is_terminal && !no_color),
+        format,
+        // A program that reads JSON has no use for them, unless somebody says so.
+        colors: values.set_switch(&USE_COLORS).unwrap_or(is_terminal && !no_color && format != Format::Json),
+        cache_events: values.switch(&LOG_CACHE_EVENTS),
     }
 }
 
@@ -455,9 +443,13 @@ fn log_file(values: &Values<'_>, console: &Telling) -> Telling {
     let format_flag = if values.is_set(&LOG_FORMAT_FILE) { &LOG_FORMAT_FILE } else { &LOG_FORMAT };
     let follows_colors = values.is_set(&USE_COLORS) && !values.is_set(&USE_COLORS_FILE);
     Telling {
-        level: values.text(level_flag).map_or(Some(Level::Debug), |text| level(&text)),
+        level: match values.switch(&table::DEBUG) {
+            true => Some(Level::Debug),
+            false => values.text(level_flag).map_or(Some(Level::Debug), |text| level(&text)),
+        },
         format: format(values, format_flag, Format::Debug),
         colors: if follows_colors { console.colors } else { values.switch(&USE_COLORS_FILE) },
+        cache_events: console.cache_events,
     }
 }
 

@@ -228,8 +228,8 @@ flags! {
         .env("USE_EXPERIMENTAL_PARSER").in_project().idle();
     SEND_ANONYMOUS_USAGE_STATS = Flag::new("send-anonymous-usage-stats", Kind::Switch(false), On::ALL, "nothing: usage is never reported to anybody")
         .env("SEND_ANONYMOUS_USAGE_STATS").in_project().idle();
-    LOG_CACHE_EVENTS = Flag::new("log-cache-events", Kind::Switch(false), On::ALL, "nothing: what the cache asks is in the log")
-        .env("LOG_CACHE_EVENTS").in_project().idle();
+    LOG_CACHE_EVENTS = Flag::new("log-cache-events", Kind::Switch(false), On::ALL, "write what comes into the cache of relations and what leaves it, at the level debug")
+        .env("LOG_CACHE_EVENTS").in_project();
     USE_FAST_TEST_EDGES = Flag::new("use-fast-test-edges", Kind::Switch(true), On::ALL, "nothing: they are always fast")
         .env("USE_FAST_TEST_EDGES").in_project().idle();
     SQLPARSE = Flag::new("sqlparse", Kind::Mapping, SELECTS, "nothing: it tunes a library that is not used here")

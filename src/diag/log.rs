@@ -21,7 +21,7 @@ impl Level {
     }
 }
 
-/// One line of the log.
+/// One line of the log. Nothing is formatted for it: who is told at all decides the listener.
 #[derive(Debug, Clone, Copy)]
 pub struct LogEntry<'a> {
     pub level: Level,
@@ -31,6 +31,39 @@ pub struct LogEntry<'a> {
     /// dbt's name of the event (`JinjaLogInfo`), for tools that read JSON logs.
     pub event: &'static str,
     pub text: &'a str,
+    pub detail: Detail<'a>,
+}
+
+/// The fields of dbt's event besides its text.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Detail<'a> {
+    /// The text is all of it.
+    #[default]
+    Message,
+    /// `NewConnection`, `ConnectionUsed`, `ConnectionReused`, `SQLCommit`, `Rollback`, `LogCancelLine`: the text is the
+    /// connection's name.
+    Connection {
+        /// `duckdb`
+        kind: &'a str,
+    },
+    /// `SQLQuery`: the text is the statement.
+    Statement { connection: &'a str },
+    /// `SQLQueryStatus`: the text is what the server answered.
+    Answer { seconds: f64 },
+    /// `AdapterEventDebug`: the text is the server's error.
+    Failure { kind: &'a str },
+    /// `ListRelations`: the schema was asked for, and this is in it.
+    Listed { schema: Key<'a>, names: &'a [&'a str] },
+    /// `CacheAction`: the text says which (`add_relation`); `other` is the new name.
+    Cached { relation: Key<'a>, other: Option<Key<'a>> },
+}
+
+/// The name of a relation or schema, part by part.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Key<'a> {
+    pub database: &'a str,
+    pub schema: &'a str,
+    pub identifier: &'a str,
 }
 
 /// Takes entries from any thread.

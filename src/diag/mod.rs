@@ -10,6 +10,8 @@ pub mod render;
 mod source;
 pub mod suggest;
 
+use serde_json::{Map, Value};
+
 pub use code::Code;
 pub use deprecation::Deprecation;
 pub use source::{SourceFile, Span};
@@ -49,6 +51,16 @@ pub struct Diagnostic {
     pub node: Option<String>,
     /// The deprecated thing of dbt that it tells of, if any. `code` may say more of what is wrong with it.
     pub deprecation: Option<Deprecation>,
+    /// dbt's event of it, where that has fields of its own.
+    pub event: Option<Box<Event>>,
+}
+
+/// dbt's event of a warning, for structured logs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// `NoNodeForYamlKey`
+    pub name: String,
+    pub data: Map<String, Value>,
 }
 
 /// The result of work that stops at its first problem. Boxed: the good path stays small.
@@ -66,6 +78,7 @@ impl Diagnostic {
             helps: Vec::new(),
             node: None,
             deprecation: None,
+            event: None,
         }
     }
 
@@ -126,6 +139,15 @@ impl Diagnostic {
     #[must_use]
     pub fn node(mut self, unique_id: impl Into<String>) -> Self {
         self.node = Some(unique_id.into());
+        self
+    }
+
+    /// Sets dbt's event; `data` is an object.
+    #[must_use]
+    pub fn event(mut self, name: impl Into<String>, data: Value) -> Self {
+        if let Value::Object(data) = data {
+            self.event = Some(Box::new(Event { name: name.into(), data }));
+        }
         self
     }
 

@@ -1,7 +1,7 @@
 //! One command being worked on, and the stages that several commands share.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::partial::Partial;
@@ -274,7 +274,14 @@ impl<'a> Call<'a> {
             return Ok(());
         }
         let path = ready.project.target_path.join("manifest.json");
-        artifacts::write_manifest(&path, &ready.project, &ready.manifest, results).map_err(|problem| vec![*problem])
+        artifacts::write_manifest(&path, &ready.project, &ready.manifest, results).map_err(|problem| vec![*problem])?;
+        self.wrote("WritableManifest", path);
+        Ok(())
+    }
+
+    /// Tells of an artifact, by dbt's name of its kind.
+    pub(super) fn wrote(&self, kind: &'static str, path: PathBuf) {
+        self.host.events.event(&Event::Written { kind, path });
     }
 
     /// Beside manifest.json: which variables things are rendered with.
@@ -292,17 +299,23 @@ impl<'a> Call<'a> {
             return Ok(());
         }
         let path = ready.project.target_path.join("semantic_manifest.json");
-        artifacts::write_semantic_manifest(&path, &ready.manifest).map_err(|problem| vec![*problem])
+        artifacts::write_semantic_manifest(&path, &ready.manifest).map_err(|problem| vec![*problem])?;
+        self.wrote("SemanticManifest", path);
+        Ok(())
     }
 
     /// run_results.json, and manifest.json again with what has been compiled.
     pub(super) fn write_results(&self, ready: &Ready, results: &RunResults) -> Stage<()> {
+        if self.command != Command::RunOperation {
+            self.host.events.event(&Event::Results(Arc::new(results.clone())));
+        }
         if !self.options.write_json {
             return Ok(());
         }
         let path = ready.project.target_path.join("run_results.json");
         let arguments = self.options.said(self.command, &ready.project.root);
         artifacts::write_run_results(&path, &ready.project, results, &arguments).map_err(|problem| vec![*problem])?;
+        self.wrote("RunExecutionResult", path);
         self.write_manifest(ready, Some(results))
     }
 }
@@ -313,11 +326,11 @@ fn found(manifest: &Manifest) -> Vec<(&'static str, usize)> {
     let nodes = |kind| manifest.nodes.values().filter(|node| node.resource_type == kind).count();
     vec![
         ("model", nodes(Model)),
-        ("seed", nodes(Seed)),
         ("snapshot", nodes(Snapshot)),
         ("analysis", nodes(Analysis)),
-        ("operation", nodes(Operation)),
         ("data test", nodes(Test)),
+        ("seed", nodes(Seed)),
+        ("operation", nodes(Operation)),
         ("source", manifest.sources.len()),
         ("exposure", manifest.exposures.len()),
         ("metric", manifest.metrics.len()),

@@ -42,6 +42,7 @@ pub(super) fn generate(call: &mut Call<'_>) -> Stage<Done> {
             false => Ok(()),
         });
     written.map_err(|problem| vec![*problem])?;
+    call.wrote("CatalogArtifact", target.join("catalog.json"));
     copy_assets(&ready.project)?;
     let output = format!("Documentation written to {}\n", target.join("index.html").display());
     Ok(Done { result: CommandResult::Catalog(Arc::new(catalog)), output })

@@ -30,6 +30,7 @@ pub(super) fn freshness(call: &mut Call<'_>) -> Stage<Done> {
         let own = || ready.project.target_path.join("sources.json");
         let path = call.options.freshness_output.as_ref().map_or_else(own, |path| call.host.cwd.join(path));
         artifacts::write_sources(&path, &ready.project, &results).map_err(|problem| vec![*problem])?;
+        call.wrote("FreshnessResult", path);
     }
     Ok(CommandResult::Freshness(Arc::new(results)).into())
 }

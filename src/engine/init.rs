@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::call::{Call, Stage};
 use super::{Command, CommandResult, Done, Host, Options, debug};
-use crate::diag::log::{Level, LogEntry};
+use crate::diag::log::{Detail, Level, LogEntry};
 use crate::diag::{Code, Diagnostic};
 use crate::project::profile_setup::{self, DATABASES, Question, Template};
 use crate::project::{self, starter};
@@ -205,5 +205,12 @@ fn no_terminal(what: &str) -> Diagnostic {
 }
 
 fn tell(call: &Call<'_>, event: &'static str, text: &str) {
-    call.host.log.write(&LogEntry { level: Level::Info, node: None, thread: None, event, text });
+    call.host.log.write(&LogEntry {
+        level: Level::Info,
+        node: None,
+        thread: None,
+        event,
+        text,
+        detail: Detail::Message,
+    });
 }

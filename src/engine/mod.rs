@@ -23,11 +23,10 @@ mod warn;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use call::Call;
 pub use options::{Command, Options, Output};
-pub use warn::WarnError;
+pub use warn::{WarnError, event_of};
 
 use crate::adapter::Drivers;
 use crate::artifacts::Catalog;
@@ -116,15 +115,13 @@ impl From<CommandResult> for Done {
 
 /// Does what `command` says. Events and log entries go to the host while it works.
 pub fn invoke(command: Command, options: &Options, host: &Host) -> Outcome {
-    let clock = Instant::now();
-    host.events.event(&Event::Started { command: command.as_str(), version: crate::VERSION });
+    let arguments = Arc::new(options.arguments(command));
+    host.events.event(&Event::Started { version: crate::VERSION, arguments });
     let mut call = Call::new(command, options, host);
     let done = call.warn(options.warnings.iter().cloned()).and_then(|()| dispatch(&mut call));
     let done = done.map_err(|problems| call.judged(problems));
     call.warnings.extend(call.deprecations_summary());
-    let outcome = outcome(done, call.warnings);
-    host.events.event(&Event::Finished { success: outcome.exit_code == 0, seconds: clock.elapsed().as_secs_f64() });
-    outcome
+    outcome(done, call.warnings)
 }
 
 fn dispatch(call: &mut Call<'_>) -> Result<Done, Vec<Diagnostic>> {

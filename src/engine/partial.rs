@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::call::{Call, Stage};
 use super::{Host, Options};
 use crate::adapter::Adapter;
-use crate::diag::log::{Level, LogEntry};
+use crate::diag::log::{Detail, Level, LogEntry};
 use crate::jinja::Engine;
 use crate::manifest::saved::{self, Observed, Saved};
 use crate::manifest::{self, Manifest, Parsed};
@@ -78,6 +78,13 @@ impl<'a> Partial<'a> {
     }
 
     fn tell(&self, event: &'static str, text: &str) {
-        self.host.log.write(&LogEntry { level: Level::Debug, node: None, thread: None, event, text });
+        self.host.log.write(&LogEntry {
+            level: Level::Debug,
+            node: None,
+            thread: None,
+            event,
+            text,
+            detail: Detail::Message,
+        });
     }
 }

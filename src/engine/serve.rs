@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::call::{Call, Stage};
 use super::{CommandResult, Done};
-use crate::diag::log::{Level, Log, LogEntry};
+use crate::diag::log::{Detail, Level, Log, LogEntry};
 use crate::diag::{Code, Diagnostic};
 use crate::project::load_project_only;
 
@@ -55,7 +55,14 @@ pub(super) fn serve(call: &mut Call<'_>) -> Stage<Done> {
     listener.set_nonblocking(true).map_err(refused)?;
     let url = format!("http://{address}/");
     let text = format!("Serving the documentation at {url} (Ctrl-C stops it)");
-    call.host.log.write(&LogEntry { level: Level::Info, node: None, thread: None, event: "Note", text: &text });
+    call.host.log.write(&LogEntry {
+        level: Level::Info,
+        node: None,
+        thread: None,
+        event: "Note",
+        text: &text,
+        detail: Detail::Message,
+    });
     if call.options.browser {
         open_browser(&url, &*call.host.log);
     }
@@ -85,7 +92,14 @@ fn open_browser(url: &str, log: &dyn Log) {
         Ok(mut child) => drop(thread::spawn(move || child.wait())),
         Err(error) => {
             let text = format!("no browser was opened: `{program}`: {error}");
-            log.write(&LogEntry { level: Level::Debug, node: None, thread: None, event: "Note", text: &text });
+            log.write(&LogEntry {
+                level: Level::Debug,
+                node: None,
+                thread: None,
+                event: "Note",
+                text: &text,
+                detail: Detail::Message,
+            });
         }
     }
 }

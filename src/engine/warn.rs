@@ -39,6 +39,11 @@ const EVENTS: &[(&str, Option<Code>)] = &[
     (Deprecation::SUMMARY_EVENT, Some(Code::DeprecationsSummary)),
 ];
 
+/// dbt's name of the warning that a code stands for.
+pub fn event_of(code: Code) -> Option<&'static str> {
+    EVENTS.iter().find(|(_, meant)| *meant == Some(code)).map(|(event, _)| *event)
+}
+
 impl WarnError {
     /// Every warning is an error.
     pub fn all() -> Self {

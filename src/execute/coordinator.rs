@@ -353,7 +353,7 @@ impl State<'_> {
     fn record(&mut self, at: usize, index: usize, result: NodeResult, blocks: bool) {
         let result = Arc::new(result);
         let total = self.work.steps.len();
-        self.events.event(&Event::NodeFinished { index, total, result: result.clone() });
+        self.events.event(&Event::NodeFinished { index, total, result: result.clone(), blocks });
         self.results.push(result);
         self.finished[at] = true;
         for next in &self.work.steps[at].blocks {

@@ -1,17 +1,21 @@
 //! What happens while a command runs, told at once: the console, JSON logs and Python callbacks listen.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::result::{FreshnessResult, NodeRef, NodeResult, Status};
-use crate::diag::Diagnostic;
+use serde_json::{Map, Value};
+
+use super::result::{FreshnessResult, NodeRef, NodeResult, RunResults};
+use crate::manifest::UniqueId;
 
 /// One thing that happened. Cheap to clone: results are shared.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// The command begins.
     Started {
-        command: &'static str,
         version: &'static str,
+        /// Its options in dbt's names.
+        arguments: Arc<Map<String, Value>>,
     },
     /// The adapter of the profile is known.
     Adapter {
@@ -26,20 +30,21 @@ pub enum Event {
     Concurrency {
         threads: usize,
         target: String,
+        /// How many will run.
+        nodes: usize,
     },
     /// An on-run-start or on-run-end hook: `name` is `pkg.on-run-start.0`.
     HookStart {
         index: usize,
         total: usize,
         name: String,
+        node: NodeRef,
     },
     HookFinished {
         index: usize,
         total: usize,
         name: String,
-        status: Status,
-        message: String,
-        seconds: f64,
+        result: Arc<NodeResult>,
     },
     /// A node or unit test starts; `index` is 1-based, in order of starting.
     NodeStart {
@@ -48,10 +53,17 @@ pub enum Event {
         node: NodeRef,
         thread: Arc<str>,
     },
+    /// A node that has started, or a source whose freshness is asked for, comes to its next part.
+    NodePhase {
+        unique_id: UniqueId,
+        phase: Phase,
+    },
     NodeFinished {
         index: usize,
         total: usize,
         result: Arc<NodeResult>,
+        /// What is downstream of it will be skipped.
+        blocks: bool,
     },
     /// One batch of a microbatch model, which has started as a node before.
     BatchStart {
@@ -80,22 +92,25 @@ pub enum Event {
         total: usize,
         result: Arc<FreshnessResult>,
     },
-    /// A problem outside of nodes, or a warning of any stage.
-    Diagnostic(Arc<Diagnostic>),
-    /// The user asked to stop: the queue is closed and running statements are being cancelled.
-    Cancelling {
-        running: usize,
-    },
     /// All nodes and hooks are through. `counts` says how many of what ran (`table model`, 3), in dbt's order.
     RunFinished {
         counts: Vec<(String, usize)>,
         seconds: f64,
     },
-    /// The command is through; artifacts are written.
-    Finished {
-        success: bool,
-        seconds: f64,
+    /// What ran, all of it, before it is written.
+    Results(Arc<RunResults>),
+    /// An artifact is in its place: `RunExecutionResult` and where.
+    Written {
+        kind: &'static str,
+        path: PathBuf,
     },
+}
+
+/// What a node is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Compiling,
+    Executing,
 }
 
 /// Hears every event, from the coordinator's thread and from workers: must not block.

@@ -8,10 +8,10 @@ use std::time::Instant;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde_json::{Value as Json, json};
 
-use super::Event;
 use super::hooks::{self, When};
 use super::result::{FreshnessResult, FreshnessResults, NodeRef, NodeResult, Status, Timing};
 use super::run::{Job, counts};
+use super::{Event, Phase};
 use crate::compile::objects::relation::RelationObject;
 use crate::compile::results::response_json;
 use crate::compile::{Failure, Runtime, Scope, Subject};
@@ -27,7 +27,8 @@ pub fn freshness(job: &Job) -> FreshnessResults {
         let _ = pool.cancel_all();
     });
     let target = job.runtime.project.profile.target_name.clone();
-    job.events.event(&Event::Concurrency { threads: job.settings.threads, target });
+    let nodes = job.plan.steps.len();
+    job.events.event(&Event::Concurrency { threads: job.settings.threads, target, nodes });
     let (results, mut diagnostics, hooks) = with_hooks(job);
     job.cancel.detach();
     diagnostics.extend(job.runtime.finish_files());
@@ -55,16 +56,16 @@ fn with_hooks(job: &Job) -> (Vec<Arc<FreshnessResult>>, Vec<Diagnostic>, usize) 
         return (results, diagnostics, 0);
     }
     let start = hooks::run(job, When::Start, &[]);
-    if !start.failed.is_empty() {
-        return (Vec::new(), problems(&start.failed), start.ran);
+    if start.failed() {
+        return (Vec::new(), problems(&start.results), start.results.len());
     }
     let (results, mut diagnostics) = ask_all(job);
-    let mut ran = start.ran;
+    let mut ran = start.results.len();
     if !job.cancel.is_cancelled() {
         let seen: Vec<Arc<NodeResult>> = results.iter().map(|result| Arc::new(for_hooks(result))).collect();
         let end = hooks::run(job, When::End, &seen);
-        diagnostics.extend(problems(&end.failed));
-        ran += end.ran;
+        diagnostics.extend(problems(&end.results));
+        ran += end.results.len();
     }
     (results, diagnostics, ran)
 }
@@ -81,8 +82,8 @@ fn for_hooks(result: &FreshnessResult) -> NodeResult {
     }
 }
 
-fn problems(failed: &[Arc<NodeResult>]) -> Vec<Diagnostic> {
-    failed.iter().filter_map(|result| result.diagnostic.as_deref().cloned()).collect()
+fn problems(hooks: &[Arc<NodeResult>]) -> Vec<Diagnostic> {
+    hooks.iter().filter_map(|result| result.diagnostic.as_deref().cloned()).collect()
 }
 
 fn ask_all(job: &Job) -> (Vec<Arc<FreshnessResult>>, Vec<Diagnostic>) {
@@ -112,7 +113,12 @@ fn ask_all(job: &Job) -> (Vec<Arc<FreshnessResult>>, Vec<Diagnostic>) {
             let thread = std::thread::current().name().unwrap_or("worker").to_owned();
             let node = NodeRef::of_source(&source);
             events.event(&Event::FreshnessStart { index: at + 1, total, node, thread: thread.as_str().into() });
-            let result = catch_unwind(AssertUnwindSafe(|| ask(&runtime, &source, &thread)));
+            let tell = |phase| events.event(&Event::NodePhase { unique_id: source.unique_id.clone(), phase });
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                tell(Phase::Compiling);
+                tell(Phase::Executing);
+                ask(&runtime, &source, &thread)
+            }));
             let result = result.unwrap_or_else(|_| {
                 let message = format!("headwater failed while asking source `{}`", source.name);
                 let diagnostic = Diagnostic::error(Code::Internal, message).boxed();
@@ -208,7 +214,7 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
 
 fn judged(
     scope: &Scope,
-    source: &Source,
+    source: &Arc<Source>,
     answer: &Answer,
     timing: Vec<Timing>,
     execution_time: f64,
@@ -252,7 +258,7 @@ fn criteria(source: &Source) -> Json {
 }
 
 fn runtime_error(
-    source: &Source,
+    source: &Arc<Source>,
     thread: &str,
     diagnostic: Box<Diagnostic>,
     timing: Vec<Timing>,

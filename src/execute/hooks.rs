@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::result::{NodeRef, NodeResult, Status};
+use chrono::Utc;
+
+use super::result::{NodeRef, NodeResult, Status, Timing};
 use super::{Event, run::Job};
 use crate::compile::{Failure, Scope};
 use crate::jinja::value::Object;
@@ -29,11 +30,16 @@ impl When {
     }
 }
 
+/// What became of the hooks of one kind, each a result as in dbt.
 #[derive(Default)]
 pub struct Outcome {
-    pub ran: usize,
-    /// Hooks that failed or were skipped for one that did; those that succeeded are no results, as in dbt.
-    pub failed: Vec<Arc<NodeResult>>,
+    pub results: Vec<Arc<NodeResult>>,
+}
+
+impl Outcome {
+    pub fn failed(&self) -> bool {
+        self.results.iter().any(|result| result.status != Status::Success)
+    }
 }
 
 const THREAD: &str = "MainThread";
@@ -45,39 +51,47 @@ pub fn run(job: &Job, when: When, results: &[Arc<NodeResult>]) -> Outcome {
     let mut outcome = Outcome::default();
     let names = End::new(job, results);
     for (at, node) in hooks.iter().enumerate() {
-        let label = label(node, when);
-        if !outcome.failed.is_empty() || job.cancel.is_cancelled() {
-            outcome.failed.push(Arc::new(NodeResult::skipped(NodeRef::of_node(node), None)));
-            continue;
-        }
-        job.events.event(&Event::HookStart { index: at + 1, total, name: label.clone() });
-        let clock = Instant::now();
-        let scope = job.runtime.node(node, THREAD);
-        let ended = one(&scope, &names);
-        let seconds = clock.elapsed().as_secs_f64();
-        outcome.ran += 1;
-        let (status, message) = match ended {
-            Ok(message) => (Status::Success, message),
-            Err(failure) => {
-                if let Some(session) = scope.used_session() {
-                    session.close_transaction_after_error();
-                }
-                let diagnostic = failure.into_diagnostic(&scope);
-                let message = diagnostic.message.clone();
-                let result = NodeResult {
-                    status: Status::Error,
-                    execution_time: seconds,
-                    message: Some(message.clone()),
-                    diagnostic: Some(diagnostic),
-                    ..NodeResult::skipped(NodeRef::of_node(node), None)
-                };
-                outcome.failed.push(Arc::new(result));
-                (Status::Error, message)
-            }
+        let name = label(node, when);
+        let result = if outcome.failed() || job.cancel.is_cancelled() {
+            NodeResult::skipped(NodeRef::of_node(node), Some(format!("{name} skipped")))
+        } else {
+            let started = NodeRef::of_node(node);
+            job.events.event(&Event::HookStart { index: at + 1, total, name: name.clone(), node: started });
+            one(job, node, &name, &names)
         };
-        job.events.event(&Event::HookFinished { index: at + 1, total, name: label, status, message, seconds });
+        let result = Arc::new(result);
+        job.events.event(&Event::HookFinished { index: at + 1, total, name, result: result.clone() });
+        outcome.results.push(result);
     }
     outcome
+}
+
+fn one(job: &Job, node: &Arc<Node>, name: &str, names: &End) -> NodeResult {
+    let started_at = Utc::now();
+    let scope = job.runtime.node(node, THREAD);
+    let mut timing = Vec::new();
+    let ended = execute(&scope, names, &mut timing);
+    let seconds = (Utc::now() - started_at).as_seconds_f64();
+    let (status, message, diagnostic) = match ended {
+        Ok(()) => (Status::Success, format!("{name} passed"), None),
+        Err(failure) => {
+            if let Some(session) = scope.used_session() {
+                session.close_transaction_after_error();
+            }
+            let diagnostic = failure.into_diagnostic(&scope);
+            (Status::Error, format!("{name} failed, error:\n {}", diagnostic.message), Some(diagnostic))
+        }
+    };
+    NodeResult {
+        status,
+        timing,
+        // dbt's word for it in results.
+        thread_id: "main".to_owned(),
+        execution_time: seconds,
+        failures: Some(u64::from(status == Status::Error)),
+        diagnostic,
+        ..NodeResult::skipped(NodeRef::of_node(node), Some(message))
+    }
 }
 
 /// The hooks in dbt's order: packages by name, the root project last; in a package as they are written.
@@ -104,15 +118,24 @@ fn label(node: &Node, when: When) -> String {
     format!("{}.{}.{}", node.package, when.tag(), index(node))
 }
 
-fn one(scope: &Arc<Scope>, names: &End) -> Result<String, Failure> {
-    let compiled = scope.compile_with(|context| names.set(context))?;
-    if compiled.sql.trim().is_empty() {
-        return Ok("OK".to_owned());
+fn execute(scope: &Arc<Scope>, names: &End, timing: &mut Vec<Timing>) -> Result<(), Failure> {
+    let started_at = Utc::now();
+    let compiled = scope.compile_with(|context| names.set(context));
+    timing.push(Timing { name: "compile", started_at, completed_at: Utc::now() });
+    let compiled = compiled?;
+    let started_at = Utc::now();
+    let ended = run_sql(scope, &compiled.sql);
+    timing.push(Timing { name: "execute", started_at, completed_at: Utc::now() });
+    ended
+}
+
+fn run_sql(scope: &Arc<Scope>, sql: &str) -> Result<(), Failure> {
+    if sql.trim().is_empty() {
+        return Ok(());
     }
     let session = scope.session()?;
-    let result = session.execute(&compiled.sql, false, false)?;
-    session.commit()?;
-    Ok(result.response.message)
+    session.execute(sql, false, false)?;
+    Ok(session.commit()?)
 }
 
 /// What only hooks see: the schemas of the run and, at its end, the results.

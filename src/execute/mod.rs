@@ -21,9 +21,11 @@ mod worker;
 
 pub use cancel::CancelToken;
 pub use describe::describe;
-pub use events::{Event, EventSink, NoEvents};
+pub use events::{Event, EventSink, NoEvents, Phase};
 pub use freshness::freshness;
 pub use operation::{operation, statement};
 pub use preview::{Preview, preview};
-pub use result::{BatchResults, FreshnessResult, FreshnessResults, NodeRef, NodeResult, RunResults, Status, Timing};
+pub use result::{
+    BatchResults, FreshnessResult, FreshnessResults, Member, NodeRef, NodeResult, RunResults, Status, Timing,
+};
 pub use run::{BatchSettings, Job, Populate, Settings, run};

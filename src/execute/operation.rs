@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
 use super::CancelToken;
-use super::result::{NodeRef, NodeResult, RunResults, Status, Timing};
+use super::result::{Member, NodeRef, NodeResult, RunResults, Status, Timing};
 use crate::adapter::Response;
 use crate::compile::results::response_json;
 use crate::compile::{Failure, Runtime, Scope, Subject};
@@ -159,6 +159,7 @@ fn result(
         is_microbatch: false,
         relation: String::new(),
         tested: None,
+        member: Member::Other,
     };
     let (status, diagnostic) = match ended {
         Ok(_) => (Status::Success, None),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::diag::Diagnostic;
 use crate::manifest::event_time::{Window, is_microbatch};
-use crate::manifest::{Node, Resource, ResourceType, Source, UniqueId, UnitTest};
+use crate::manifest::{Exposure, Node, Resource, ResourceType, Source, UniqueId, UnitTest};
 use crate::plan::Step;
 
 /// How a node ended, in dbt's words.
@@ -54,8 +54,20 @@ pub struct Timing {
     pub completed_at: DateTime<Utc>,
 }
 
+/// The thing itself, for whoever tells more of it than its name.
+#[derive(Debug, Clone, Default)]
+pub enum Member {
+    Node(Arc<Node>),
+    UnitTest(Arc<UnitTest>),
+    Source(Arc<Source>),
+    Exposure(Arc<Exposure>),
+    /// A macro, or what the manifest does not know.
+    #[default]
+    Other,
+}
+
 /// What messages and artifacts need to know of the thing that ran.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct NodeRef {
     pub unique_id: UniqueId,
     pub name: String,
@@ -71,10 +83,11 @@ pub struct NodeRef {
     pub relation: String,
     /// The tested model's name, for unit tests.
     pub tested: Option<String>,
+    pub member: Member,
 }
 
 impl NodeRef {
-    pub fn of_node(node: &Node) -> Self {
+    pub fn of_node(node: &Arc<Node>) -> Self {
         Self {
             unique_id: node.unique_id.clone(),
             name: node.name.clone(),
@@ -85,10 +98,11 @@ impl NodeRef {
             is_microbatch: node.resource_type == ResourceType::Model && is_microbatch(&node.config),
             relation: format!("{}.{}", node.schema, node.alias),
             tested: None,
+            member: Member::Node(node.clone()),
         }
     }
 
-    pub fn of_unit_test(test: &UnitTest) -> Self {
+    pub fn of_unit_test(test: &Arc<UnitTest>) -> Self {
         Self {
             unique_id: test.unique_id.clone(),
             name: test.name.clone(),
@@ -99,10 +113,11 @@ impl NodeRef {
             is_microbatch: false,
             relation: String::new(),
             tested: Some(test.model.clone()),
+            member: Member::UnitTest(test.clone()),
         }
     }
 
-    pub fn of_source(source: &Source) -> Self {
+    pub fn of_source(source: &Arc<Source>) -> Self {
         Self {
             unique_id: source.unique_id.clone(),
             name: format!("{}.{}", source.source_name, source.name),
@@ -113,6 +128,7 @@ impl NodeRef {
             is_microbatch: false,
             relation: format!("{}.{}", source.schema, source.identifier),
             tested: None,
+            member: Member::Source(source.clone()),
         }
     }
 
@@ -128,6 +144,10 @@ impl NodeRef {
             is_microbatch: false,
             relation: String::new(),
             tested: None,
+            member: match thing {
+                Resource::Exposure(exposure) => Member::Exposure(Arc::clone(exposure)),
+                _ => Member::Other,
+            },
         }
     }
 
@@ -143,6 +163,7 @@ impl NodeRef {
             is_microbatch: false,
             relation: String::new(),
             tested: None,
+            member: Member::Other,
         }
     }
 

@@ -70,8 +70,12 @@ pub fn run(job: &Job) -> RunResults {
         // Each statement that could not be stopped ends by itself; its node is still reported.
         let _ = pool.cancel_all();
     });
-    let runner: Arc<dyn Runner> =
-        Arc::new(Worker { runtime: job.runtime.clone(), verb: job.plan.verb, settings: job.settings.clone() });
+    let runner: Arc<dyn Runner> = Arc::new(Worker {
+        runtime: job.runtime.clone(),
+        verb: job.plan.verb,
+        settings: job.settings.clone(),
+        events: job.events.clone(),
+    });
     go(job, &runner, &mut outcome);
     job.cancel.detach();
     let mut diagnostics = outcome.diagnostics;
@@ -103,7 +107,8 @@ struct Outcome {
 fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
     let verb = job.plan.verb;
     let target = job.runtime.project.profile.target_name.clone();
-    job.events.event(&Event::Concurrency { threads: job.settings.threads, target });
+    let nodes = job.plan.steps.len();
+    job.events.event(&Event::Concurrency { threads: job.settings.threads, target, nodes });
     if builds(verb)
         && let Err(diagnostic) = prepare::schemas(&job.runtime, &job.plan, job.settings.populate)
     {
@@ -112,9 +117,9 @@ fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
     }
     if has_hooks(verb) {
         let start = hooks::run(job, When::Start, &[]);
-        outcome.hooks += start.ran;
-        let failed = !start.failed.is_empty();
-        outcome.results.extend(start.failed);
+        outcome.hooks += start.results.len();
+        let failed = start.failed();
+        outcome.results.extend(start.results);
         if failed && job.runtime.project.behaves("skip_nodes_if_on_run_start_fails") {
             skip_all(job, runner.as_ref(), outcome);
             return;
@@ -129,8 +134,8 @@ fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
     outcome.results.extend(coordinator::run(&work, runner, &job.events, &job.cancel));
     if has_hooks(verb) && !job.cancel.is_cancelled() {
         let end = hooks::run(job, When::End, &outcome.results);
-        outcome.hooks += end.ran;
-        outcome.results.extend(end.failed);
+        outcome.hooks += end.results.len();
+        outcome.results.extend(end.results);
     }
 }
 
@@ -149,7 +154,7 @@ fn skip_all(job: &Job, runner: &dyn Runner, outcome: &mut Outcome) {
     let total = job.plan.steps.len();
     for (at, step) in job.plan.steps.iter().enumerate() {
         let result = Arc::new(NodeResult::skipped(runner.name(step), None));
-        job.events.event(&Event::NodeFinished { index: at + 1, total, result: result.clone() });
+        job.events.event(&Event::NodeFinished { index: at + 1, total, result: result.clone(), blocks: false });
         outcome.results.push(result);
     }
 }
@@ -159,8 +164,6 @@ pub(super) fn counts(job: &Job, hooks: usize) -> Vec<(String, usize)> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for step in &job.plan.steps {
         let word = match step.resource_type {
-            ResourceType::Test => "data test".to_owned(),
-            ResourceType::UnitTest => "unit test".to_owned(),
             ResourceType::Model => match job.runtime.manifest.node(&step.unique_id) {
                 Some(model) => format!("{} model", model.config.materialized()),
                 None => "model".to_owned(),
@@ -172,7 +175,8 @@ pub(super) fn counts(job: &Job, hooks: usize) -> Vec<(String, usize)> {
     if hooks > 0 {
         counts.insert("project hook".to_owned(), hooks);
     }
-    counts.into_iter().collect()
+    let said = |word: String| if word == "test" { "data test".to_owned() } else { word.replace('_', " ") };
+    counts.into_iter().map(|(word, count)| (said(word), count)).collect()
 }
 
 /// What became of a worker that panicked: a bug of ours, told as one.

@@ -10,7 +10,7 @@ use super::batches::Batches;
 use super::coordinator::Runner;
 use super::result::{NodeRef, NodeResult, Status, Timing};
 use super::run::Settings;
-use super::{clone, materialize, test, unit_test};
+use super::{Event, EventSink, Phase, clone, materialize, test, unit_test};
 use crate::adapter::RelationType;
 use crate::compile::results::response_json;
 use crate::compile::{Batch, Compiled, Failure, Runtime, Scope, Subject, UnitScope};
@@ -24,6 +24,8 @@ pub struct Worker {
     pub runtime: Arc<Runtime>,
     pub verb: Verb,
     pub settings: Settings,
+    /// Hears what a node comes to while it runs.
+    pub events: Arc<dyn EventSink>,
 }
 
 /// How a node ended, before it is made a [`NodeResult`].
@@ -174,6 +176,11 @@ impl Worker {
     }
 
     fn once(&self, scope: &Arc<Scope>, node: Option<&Arc<Node>>, attempt: &mut Attempt) -> Result<Ending, Failure> {
+        let tell = |phase| {
+            let Some(unique_id) = scope.subject.unique_id() else { return };
+            self.events.event(&Event::NodePhase { unique_id: unique_id.clone(), phase });
+        };
+        tell(Phase::Compiling);
         let started_at = Utc::now();
         if self.verb == Verb::Clone {
             // The node's own SQL is not looked at.
@@ -186,6 +193,7 @@ impl Worker {
         let compiled = compiled?;
         attempt.compiled = Some(compiled);
         let resource_type = node.map_or(ResourceType::UnitTest, |node| node.resource_type);
+        tell(Phase::Executing);
         let started_at = Utc::now();
         let ending = match (self.verb, resource_type) {
             (Verb::Compile | Verb::Show, _) | (_, ResourceType::Analysis) => Ok(Ending::default()),

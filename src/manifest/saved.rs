@@ -14,7 +14,7 @@ use super::hash::sha256;
 use super::parse::Dialect;
 use super::{Manifest, UniqueId};
 use crate::adapter::Adapter;
-use crate::diag::log::{Level, Log, LogEntry};
+use crate::diag::log::{Detail, Level, Log, LogEntry};
 use crate::jinja::{Engine, Observation};
 use crate::project::{Files, Known, PackageConfig, Project, context};
 use crate::store::{self, Sections, Stored, Tables, Writer};
@@ -217,6 +217,7 @@ impl Saved {
                 thread: thread.name(),
                 event: said.event,
                 text: &said.text,
+                detail: Detail::Message,
             });
         }
     }

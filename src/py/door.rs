@@ -10,41 +10,61 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 use super::errors;
-use super::results;
+use super::results::{self, Told};
+use crate::cli::{Invocation, Kind, Listener, MakeListener, Message as Heard};
+use crate::diag::log::Level;
 use crate::diag::{Code, Diagnostic};
 use crate::engine::{Ask, Question};
-use crate::execute::{CancelToken, Event, EventSink};
+use crate::execute::CancelToken;
 
 /// How often the calling thread looks for Ctrl-C while nothing happens.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What comes through the door, from the engine's thread to the caller's.
 enum Message<T> {
-    Event(Box<Event>),
+    Event(Box<Told>),
     /// Asked on the caller's thread: there Ctrl-C ends the waiting for an answer, and the terminal is put right.
     Ask(Question, SyncSender<Option<String>>),
     Done(thread::Result<T>),
 }
 
-/// Passes every event on to the calling thread.
+/// The engine's side of the door.
 struct Sender<T>(Mutex<SyncSender<Message<T>>>);
 
-impl<T: Send> EventSink for Sender<T> {
-    fn event(&self, event: &Event) {
-        let sender = self.0.lock().map(|sender| sender.clone());
-        if let Ok(sender) = sender {
-            // No receiver: the caller was interrupted twice and left.
-            let _ = sender.send(Message::Event(Box::new(event.clone())));
-        }
+impl<T> Sender<T> {
+    fn send(&self, message: Message<T>) -> Option<()> {
+        let sender = self.0.lock().ok()?.clone();
+        // No receiver: the caller was interrupted twice and left.
+        sender.send(message).ok()
     }
 }
 
 impl<T: Send> Ask for Sender<T> {
     fn ask(&self, question: &Question) -> Option<String> {
         let (sender, receiver) = sync_channel(1);
-        let door = self.0.lock().map(|door| door.clone()).ok()?;
-        door.send(Message::Ask(question.clone(), sender)).ok()?;
+        self.send(Message::Ask(question.clone(), sender))?;
         receiver.recv().ok().flatten()
+    }
+}
+
+/// Passes every event on to the calling thread.
+struct Callbacks<T> {
+    sender: Arc<Sender<T>>,
+    invocation: Arc<Invocation>,
+}
+
+impl<T: Send> Listener for Callbacks<T> {
+    /// As dbt's: callbacks hear everything, whatever the level of the log.
+    fn hears(&self, _: &Kind, _: Level) -> bool {
+        true
+    }
+
+    fn reads_data(&self) -> bool {
+        true
+    }
+
+    fn hear(&self, message: &Heard<'_>) {
+        self.sender.send(Message::Event(Box::new(Told::new(message, &self.invocation))));
     }
 }
 
@@ -57,7 +77,8 @@ pub enum Ended<T> {
 
 /// What `work` gets of the caller.
 pub struct Caller {
-    pub events: Arc<dyn EventSink>,
+    /// Makes the listener for callbacks; None: there are none.
+    pub listener: Option<MakeListener>,
     pub asker: Arc<dyn Ask>,
 }
 
@@ -74,7 +95,9 @@ pub fn pass<T: Send + 'static>(
     // Bounded: a slow callback slows the run down instead of filling the memory.
     let (sender, receiver) = sync_channel(1024);
     let door = Arc::new(Sender(Mutex::new(sender.clone())));
-    let caller = Caller { events: door.clone(), asker: door };
+    let for_events = door.clone();
+    let listener: MakeListener = Box::new(move |invocation| Arc::new(Callbacks { sender: for_events, invocation }));
+    let caller = Caller { listener: (!callbacks.is_empty()).then_some(listener), asker: door };
     let body = move || {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(caller)));
         let _ = sender.send(Message::Done(result));
@@ -104,7 +127,7 @@ fn wait<T: Send>(
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(errors::raise(py, &[bug(&"the engine's thread ended without a word")], None));
             }
-            Ok(Message::Event(event)) if stopped.is_none() => stopped = tell(py, callbacks, &event).err(),
+            Ok(Message::Event(event)) if stopped.is_none() => stopped = tell(py, callbacks, event).err(),
             Ok(Message::Ask(question, answer)) => {
                 let said = if stopped.is_none() { ask(py, &question) } else { Ok(None) };
                 let said = said.unwrap_or_else(|error| {
@@ -147,11 +170,8 @@ fn ask(py: Python<'_>, question: &Question) -> PyResult<Option<String>> {
     }
 }
 
-fn tell(py: Python<'_>, callbacks: &[Py<PyAny>], event: &Event) -> PyResult<()> {
-    if callbacks.is_empty() {
-        return Ok(());
-    }
-    let event = Py::new(py, results::Event::new(event))?;
+fn tell(py: Python<'_>, callbacks: &[Py<PyAny>], event: Box<Told>) -> PyResult<()> {
+    let event = Py::new(py, results::Event::new(*event))?;
     callbacks.iter().try_for_each(|callback| callback.call1(py, (event.clone_ref(py),)).map(drop))
 }
 

@@ -17,7 +17,7 @@ mod _core {
     #[pymodule_export]
     use super::arrow::Table;
     #[pymodule_export]
-    use super::results::{Event, NodeResult, RunResults};
+    use super::results::{Event, EventData, EventInfo, NodeResult, RunResults, Timestamp};
     #[pymodule_export]
     use super::session::Session;
 

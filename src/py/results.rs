@@ -5,7 +5,7 @@ mod html;
 mod node;
 mod run;
 
-pub use event::Event;
+pub use event::{Event, EventData, EventInfo, Timestamp, Told};
 pub use html::escape;
 pub use node::NodeResult;
 pub use run::RunResults;

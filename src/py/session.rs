@@ -53,7 +53,7 @@ impl Session {
         let has_terminal = has_terminal(py);
         door::pass(py, callbacks, &cancel, move |caller| {
             let asker = has_terminal.then_some(caller.asker);
-            cli::main(&argv, Host { listener: Some(caller.events), asker, ..host })
+            cli::main(&argv, Host { listener: caller.listener, asker, ..host })
         })
     }
 }

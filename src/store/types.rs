@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Number, Value};
 
 use super::{Reader, Stored, Writer};
-use crate::diag::{Code, Deprecation, Diagnostic, Label, Severity, SourceFile, Span};
+use crate::diag::{Code, Deprecation, Diagnostic, Event, Label, Severity, SourceFile, Span};
 
 /// Maps of more entries are read by several threads.
 const LARGE: usize = 512;
@@ -182,7 +182,7 @@ impl Stored for Label {
 
 impl Stored for Diagnostic {
     fn store(&self, out: &mut Writer) {
-        let Self { severity, code, deprecation, message, primary, places, notes, helps, node } = self;
+        let Self { severity, code, deprecation, message, primary, places, notes, helps, node, event } = self;
         severity.store(out);
         code.store(out);
         deprecation.store(out);
@@ -192,6 +192,11 @@ impl Stored for Diagnostic {
         notes.store(out);
         helps.store(out);
         node.store(out);
+        event.is_some().store(out);
+        if let Some(event) = event {
+            event.name.store(out);
+            event.data.store(out);
+        }
     }
     fn load(from: &mut Reader<'_>) -> Option<Self> {
         Some(Self {
@@ -204,6 +209,10 @@ impl Stored for Diagnostic {
             notes: Vec::load(from)?,
             helps: Vec::load(from)?,
             node: Option::load(from)?,
+            event: match bool::load(from)? {
+                true => Some(Box::new(Event { name: String::load(from)?, data: Map::load(from)? })),
+                false => None,
+            },
         })
     }
 }

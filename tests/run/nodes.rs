@@ -123,8 +123,12 @@ fn run_hooks_see_results_and_schemas() {
     ]);
     let ran = project.run(Verb::Run).succeeded();
     let log = ran.sent("insert into log");
-    assert_eq!(log, ["insert into log values ('start')", "insert into log values ('a success ['main']')"]);
-    assert_eq!(ran.results.results.len(), 1, "hooks that succeed are no results");
+    let told =
+        ["shop-on-run-start-0", "a"].map(|name| format!("insert into log values ('{name} success ['main']')")).concat();
+    assert_eq!(log, ["insert into log values ('start')", &told]);
+    let ids: Vec<&str> = ran.results.results.iter().map(|result| &*result.unique_id).collect();
+    let hook = |name: &str| format!("operation.shop.shop-on-run-{name}-0");
+    assert_eq!(ids, [&*hook("start"), "model.shop.a", &*hook("end")], "hooks are results, as in dbt");
 }
 
 #[test]

@@ -111,6 +111,8 @@ fn statements_are_logged_with_their_node_and_counted() {
     session.execute("create table t (i int)", false, false).expect("runs");
     assert_eq!(session.usage().statements, 1);
     let lines = log.0.lock().expect("no panic");
-    assert_eq!(lines[0], "SQLQuery model.shop.orders On orders: create table t (i int)");
-    assert!(lines[1].starts_with("SQLQueryStatus model.shop.orders SQL status: OK in "));
+    let told = ["NewConnection", "ConnectionUsed"].map(|event| format!("{event} model.shop.orders orders"));
+    assert_eq!(lines[..2], told);
+    assert_eq!(lines[2], "SQLQuery model.shop.orders create table t (i int)");
+    assert_eq!(lines[3], "SQLQueryStatus model.shop.orders OK");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::diag::log::{Level, Log, LogEntry};
+use crate::diag::log::{Detail, Level, Log, LogEntry};
 use crate::jinja::{self, State, Value, function, pyvalue};
 
 /// `log(msg, info=false)`: gives an empty text, so that `{{ log(..) }}` leaves nothing in the SQL.
@@ -35,5 +35,12 @@ pub(super) fn write(log: &dyn Log, state: &State<'_, '_>, level: Level, event: &
         .and_then(|id| id.as_str().map(str::to_owned));
     let thread = std::thread::current();
     let text = pyvalue::py_str(message);
-    log.write(&LogEntry { level, node: node.as_deref(), thread: thread.name(), event, text: &text });
+    log.write(&LogEntry {
+        level,
+        node: node.as_deref(),
+        thread: thread.name(),
+        event,
+        text: &text,
+        detail: Detail::Message,
+    });
 }

@@ -26,7 +26,7 @@ use resolve::Demand;
 
 use super::ProjectOnly;
 use super::packages::{self, LOCK_FILE};
-use crate::diag::log::{Level, Log, LogEntry};
+use crate::diag::log::{Detail, Level, Log, LogEntry};
 use crate::diag::{Code, Diagnostic};
 use crate::jinja::Engine;
 
@@ -217,7 +217,14 @@ impl Deps<'_> {
 
     fn tell(&self, event: &'static str, text: &str) {
         let text = self.project.invocation.secrets.mask(text);
-        self.log.write(&LogEntry { level: Level::Info, node: None, thread: None, event, text: &text });
+        self.log.write(&LogEntry {
+            level: Level::Info,
+            node: None,
+            thread: None,
+            event,
+            text: &text,
+            detail: Detail::Message,
+        });
     }
 }
 

@@ -44,4 +44,15 @@ def test_callbacks_hear_events(duck: Warehouse):
     heard = []
     project = duck.project(MODELS)
     hw.Runner(callbacks=[heard.append]).invoke(["run", "--project-dir", project.project_dir])
-    assert [event.result.status for event in heard if event.name == "node_finished"] == ["success"]
+    assert [event.result.status for event in heard if event.info.name == "NodeFinished"] == ["success"]
+
+
+def test_an_exception_of_a_callback_ends_the_run_and_is_in_the_outcome(duck: Warehouse):
+    def refuse(event: hw.Event) -> None:
+        if event.info.name == "NodeStart":
+            raise ValueError("not today")
+
+    project = duck.project(MODELS)
+    outcome = hw.Runner(callbacks=[refuse]).invoke(["run", "--project-dir", project.project_dir])
+    assert not outcome.success
+    assert isinstance(outcome.exception, ValueError)

@@ -51,12 +51,12 @@ def test_events_come_in_order_on_the_calling_thread(duck: Warehouse):
     import threading
 
     heard: list[tuple[str, int]] = []
-    project = duck.project(MODELS, callbacks=[lambda event: heard.append((event.name, threading.get_ident()))])
+    project = duck.project(MODELS, callbacks=[lambda event: heard.append((event.info.name, threading.get_ident()))])
     project.build()
     names = [name for name, _ in heard]
-    assert names[0] == "started"
-    assert names.count("node_start") == names.count("node_finished") == 3
-    assert names[-1] == "finished"
+    assert names[0] == "MainReportVersion"
+    assert names.count("NodeStart") == names.count("NodeFinished") == 3
+    assert names[-1] == "CommandCompleted"
     assert {thread for _, thread in heard} == {threading.get_ident()}
 
 

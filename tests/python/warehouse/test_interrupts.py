@@ -73,7 +73,7 @@ def test_a_callback_that_raises_stops_the_run(warehouse: Warehouse) -> None:
     project = warehouse.project({"models/quick.sql": "select 1 as n"})
 
     def refuse(event: hw.Event) -> None:
-        if event.name == "node_start":
+        if event.info.name == "NodeStart":
             raise ValueError("not today")
 
     project.callbacks.append(refuse)
