@@ -58,6 +58,7 @@ codes! {
     UnitTest = "unit-test",
     UnknownConfig = "unknown-config",
     UnknownKey = "unknown-key",
+    UnpinnedPackage = "unpinned-package",
     UnusedConfig = "unused-config",
     VarNotSet = "var-not-set",
     VersionMismatch = "version-mismatch",

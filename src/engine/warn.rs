@@ -33,6 +33,7 @@ const EVENTS: &[(&str, Option<Code>)] = &[
     ("InvalidMacroAnnotation", Some(Code::InvalidConfig)),
     ("MicrobatchModelNoEventTimeInputs", Some(Code::MicrobatchInputs)),
     ("InvalidConcurrentBatchesConfig", Some(Code::ConcurrentBatches)),
+    ("DepsUnpinned", Some(Code::UnpinnedPackage)),
     ("JinjaLogWarning", Some(Code::JinjaRuntime)),
     ("LogFreshnessResult", None),
     (Deprecation::GROUP, None),

@@ -38,7 +38,7 @@ fn class(code: Option<Code>) -> &'static str {
     match code {
         Some(Code::Connection | Code::Database) => "DatabaseError",
         Some(Code::Cancelled) => "Cancelled",
-        Some(Code::Dependency) => "DependencyError",
+        Some(Code::Dependency | Code::UnpinnedPackage) => "DependencyError",
         Some(Code::Selection | Code::NoNodesSelected | Code::NoState | Code::BreakingChange) => "SelectionError",
         Some(Code::ProjectNotFound | Code::ProfileNotFound | Code::VersionMismatch | Code::MissingKey | Code::File) => {
             "ProjectError"

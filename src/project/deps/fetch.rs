@@ -14,7 +14,7 @@ use super::hub::{Hub, Package, Version};
 use super::range::{Range, Specifier};
 use super::resolve::{self, Demand};
 use super::{Deps, Found, archive, cancelled, http, place};
-use crate::diag::{Code, Diagnostic, Result, SourceFile};
+use crate::diag::{Code, Deprecation, Diagnostic, Result, SourceFile};
 use crate::project::packages::{self, Source};
 use crate::project::{files, location};
 use crate::yaml;
@@ -87,7 +87,8 @@ impl Fetcher<'_> {
         let latest = installable.last().filter(|latest| latest.text != version.text).map(|latest| latest.text.clone());
         let first = &demands[0];
         let warnings = package.renamed.iter().map(|renamed| {
-            Diagnostic::warning(Code::Dependency, format!("the package `{name}` is now called `{renamed}`"))
+            let text = format!("the package `{name}` is now called `{renamed}`");
+            Diagnostic::deprecated(Deprecation::PackageRedirect, text)
                 .at(first.request.span.clone(), format!("write `package: {renamed}`"))
         });
         Ok(Some(Found {
@@ -141,7 +142,7 @@ impl Fetcher<'_> {
                 let what = format!("`{name}` cannot be looked up at `{hub}`: {}", failure.reason(&url));
                 place(
                     Diagnostic::error(Code::Dependency, what)
-                        .note(format!("GET {url}"))
+                        .note(format!("GET {}", git::shown(&url, &self.deps.project.invocation.secrets)))
                         .help(failure.help())
                         .help("another hub is named by DBT_PACKAGE_HUB_URL"),
                 )
@@ -224,9 +225,12 @@ impl Fetcher<'_> {
                 branch => format!("is pinned to the branch `{branch}`: its newest commit is taken"),
             };
             warnings.push(
-                Diagnostic::warning(Code::Dependency, format!("{} {text}", first.request.source.describe(secrets)))
-                    .at(first.request.span.clone(), "it may change without a word")
-                    .help("add `revision:` with a tag or a commit, or `warn-unpinned: false`"),
+                Diagnostic::warning(
+                    Code::UnpinnedPackage,
+                    format!("{} {text}", first.request.source.describe(secrets)),
+                )
+                .at(first.request.span.clone(), "it may change without a word")
+                .help("add `revision:` with a tag or a commit, or `warn-unpinned: false`"),
             );
         }
         let written = first.request.written.get("git").and_then(Value::as_str).unwrap_or(url);

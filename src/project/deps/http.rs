@@ -168,6 +168,8 @@ fn failure(error: Error) -> Failure {
         Error::Timeout(_) => Failure::Timeout,
         Error::Rustls(error) => Failure::Certificate(error.to_string()),
         Error::Tls(why) => Failure::Certificate(why.to_owned()),
+        // Not the address itself: there may be a login in it.
+        Error::BadUri(_) | Error::Http(_) => Failure::Other("it is no address".to_owned()),
         Error::ConnectionFailed => Failure::Refused("no address answers".to_owned()),
         Error::Io(error) if is_unknown_host(&error.to_string()) => Failure::UnknownHost,
         Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => Failure::Timeout,

@@ -111,6 +111,7 @@ impl Deps<'_> {
                 && locked_hash == hash
             {
                 let found = self.with_fetcher(|fetcher, pool| resolve::locked(fetcher, pool, entries))?;
+                diags.extend(found.iter().flat_map(|package| package.warnings.iter().cloned()));
                 return Ok(Resolved { packages: found, warnings: diags, hash: None });
             }
         }

@@ -93,7 +93,11 @@ pub(super) fn locked(
     for result in found {
         match result {
             Ok(found) => packages.extend(found),
-            Err(problem) => problems.push(*problem),
+            Err(problem) if problem.code == Code::Cancelled => problems.push(*problem),
+            Err(problem) => {
+                let help = "package-lock.yml says to take this one; `headwater deps --upgrade` chooses anew";
+                problems.push(problem.help(help));
+            }
         }
     }
     if problems.is_empty() { Ok(packages) } else { Err(problems) }

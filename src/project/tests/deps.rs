@@ -326,6 +326,12 @@ fn hub_packages_are_chosen_by_all_demands_together() {
     let upgrade = Asked { upgrade: true, ..Asked::default() };
     let upgraded = run(fixture.path(), server.env(), &upgrade, &NullLog).unwrap();
     assert_eq!(versions(&upgraded)[1].1, "version 1.6.0");
+    // What the lock names may be gone.
+    server.package("acme/base", &[("1.7.0", none(), Value::Null)]);
+    let gone = failed(&fixture, server.env());
+    assert!(gone[0].message.ends_with("has no version of `acme/base` in =1.6.0"), "{}", gone[0].message);
+    assert!(gone[0].helps.iter().any(|help| help.contains("`headwater deps --upgrade`")));
+    server.package("acme/base", &[("1.4.0", none(), Value::Null)]);
     // Another demand: the lock is renewed.
     fixture.write("packages.yml", "packages:\n  - package: acme/base\n    version: 1.4.0\n");
     assert_eq!(versions(&install(&fixture, server.env()).unwrap()), [("base", "version 1.4.0")]);
@@ -464,6 +470,8 @@ fn a_network_that_fails_is_told_with_what_to_do() {
     assert!(helps[0].starts_with("check the network; behind a proxy, set HTTPS_PROXY"));
     let (message, _) = told(Env::from([("DBT_PACKAGE_HUB_URL", "http://127.0.0.1:1/")]));
     assert!(message.ends_with("no connection to `127.0.0.1:1` (it is refused)"), "{message}");
+    let secret = Env::from([("DBT_PACKAGE_HUB_URL", "http://me:pa55@127.0.0.1:1/")]);
+    assert!(!fixture.shown(&failed(&fixture, secret)).contains("pa55"));
     server.page(hub, "<html>");
     let (message, _) = told(server.env());
     assert!(message.ends_with("the hub's answer is not JSON"), "{message}");
@@ -615,6 +623,7 @@ fn git_packages_are_fetched_at_a_revision() {
     let newest = install_at("").unwrap();
     assert_eq!(read(&fixture, "dbt_packages/kit/v"), "2");
     assert!(newest.warnings[0].message.ends_with("is not pinned: its newest commit is taken"));
+    assert_eq!(newest.warnings[0].code, Code::UnpinnedPackage);
     assert!(install_at("    warn-unpinned: false\n").unwrap().warnings.is_empty());
     assert!(install_at("    revision: main\n").unwrap().warnings[0].message.contains("pinned to the branch `main`"));
     install_at(&format!("    revision: {second}\n")).unwrap();
