@@ -151,16 +151,42 @@ fn test_entries<M: SerializeMap>(map: &mut M, test: &GenericTest) -> Result<(), 
     Ok(())
 }
 
-/// sha256 over the columns' names and types, where a contract is enforced: what `state:modified` compares.
+/// sha256 over what an enforced contract says, spelled as dbt does, so that its manifests can be compared with: what
+/// `state:modified` looks at.
 pub fn contract_checksum(node: &Node) -> Option<String> {
     if !node.config.contract_enforced() {
         return None;
     }
-    let mut names: Vec<&ColumnInfo> = node.columns.values().collect();
-    names.sort_by(|a, b| a.name.cmp(&b.name));
-    let text: String =
-        names.iter().map(|column| format!("|{}|{}", column.name, column.data_type.as_deref().unwrap_or(""))).collect();
+    let mut columns: Vec<&ColumnInfo> = node.columns.values().collect();
+    columns.sort_by(|a, b| a.name.cmp(&b.name));
+    let column = |column: &&ColumnInfo| {
+        let data_type = column.data_type.as_deref().unwrap_or("None");
+        format!("|{}{data_type}{}", column.name, constraints_repr(&column.constraints, false))
+    };
+    let mut text: String = columns.iter().map(column).collect();
+    let materialized = node.config.materialized();
+    if let (Detail::Model(model), "table" | "incremental") = (&node.detail, materialized) {
+        text.push_str(materialized);
+        text.push_str(&constraints_repr(&model.constraints, true));
+    }
     Some(super::hash::sha256(text.as_bytes()))
+}
+
+/// What Python prints of dbt's list of constraints.
+fn constraints_repr(constraints: &[Value], of_model: bool) -> String {
+    let one = |constraint: &Value| {
+        let full = full_constraint(constraint, of_model);
+        let kind = full.get("type").and_then(Value::as_str).unwrap_or_default();
+        let mut keys = vec!["name", "expression", "warn_unenforced", "warn_unsupported", "to", "to_columns"];
+        if of_model {
+            keys.push("columns");
+        }
+        let fields: String =
+            keys.into_iter().map(|key| format!(", {key}={}", super::hash::py_repr(&full[key]))).collect();
+        let level = if of_model { "Model" } else { "Column" };
+        format!("{level}LevelConstraint(type=<ConstraintType.{kind}: '{kind}'>{fields})")
+    };
+    format!("[{}]", constraints.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
 pub(super) fn depends_on(macros: &[super::UniqueId], nodes: &[super::UniqueId]) -> Value {
@@ -491,5 +517,32 @@ impl ResourceType {
             Self::Group => Some("groups"),
             Self::Operation | Self::SqlOperation | Self::Doc => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::{SourceFile, Span};
+
+    #[test]
+    fn checksums_of_contracts_are_dbts() {
+        let body = Span::new(&SourceFile::new("models/con.sql", ""), 0..0);
+        let mut node = Node::bare(ResourceType::Model, "model.shop.con".into(), "shop".into(), body, "".into());
+        node.detail = Detail::Model(ModelDetail::default());
+        node.config.values = Map::from_iter([
+            ("contract".to_owned(), json!({"enforced": true})),
+            ("materialized".to_owned(), json!("table")),
+        ]);
+        let column = |name: &str, data_type: &str, constraints: Vec<Value>| {
+            let data_type = Some(data_type.to_owned());
+            (name.to_owned(), ColumnInfo { name: name.to_owned(), data_type, constraints, ..ColumnInfo::default() })
+        };
+        let not_null = json!({"type": "not_null"});
+        node.columns =
+            [column("name", "varchar(10)", vec![]), column("id", "integer", vec![not_null])].into_iter().collect();
+        // Of dbt-core 1.11 for the same model.
+        let expected = "496ca25ea08ff925551dc63002300cd926c68a163765c40a53490f985045aa7b";
+        assert_eq!(contract_checksum(&node).as_deref(), Some(expected));
     }
 }

@@ -30,7 +30,7 @@ pub(in crate::select) struct Comparison<'a> {
 
 /// Configs that say where a thing is found, not what it is.
 const NOT_COMPARED: &[&str] = &["tags", "alias", "schema", "database", "group"];
-/// The configs of a generic test that decide its outcome.
+/// The configs of a data test that decide its outcome.
 const OF_TESTS: &[&str] = &[
     "severity",
     "where",
@@ -320,8 +320,8 @@ fn essence_of_constraint(constraint: &Value) -> Value {
 }
 
 fn same_config(node: &Node, old: &EarlierNode) -> bool {
-    let generic = matches!(node.detail, Detail::GenericTest(_));
-    let is_compared = |key: &str| if generic { OF_TESTS.contains(&key) } else { !NOT_COMPARED.contains(&key) };
+    let is_test = node.resource_type == ResourceType::Test;
+    let is_compared = |key: &str| if is_test { OF_TESTS.contains(&key) } else { !NOT_COMPARED.contains(&key) };
     same_keys(&node.unrendered_config, &old.unrendered_config, is_compared)
 }
 
@@ -377,7 +377,14 @@ fn same_source_relation(source: &Source, old: &EarlierSource) -> bool {
 }
 
 fn same_source_config(source: &Source, old: &EarlierSource) -> bool {
-    same_keys(&source.unrendered_config, &old.unrendered_config, |key| !matches!(key, "tags" | "meta"))
+    // Older manifests leave out what is not set.
+    let set = |config: &Map<String, Value>| {
+        let is_set =
+            |value: &Value| !without_nulls(value).is_null() && value.as_array().is_none_or(|list| !list.is_empty());
+        config.iter().filter(|(_, value)| is_set(value)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let (now, before): (Map<_, _>, Map<_, _>) = (set(&source.unrendered_config), set(&old.unrendered_config));
+    now == before
 }
 
 fn same_exposure(exposure: &Exposure, old: &EarlierExposure) -> bool {

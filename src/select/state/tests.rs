@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::graph::Dag;
 use crate::graph::fixture::Shop;
-use crate::manifest::Manifest;
+use crate::manifest::{Checksum, Manifest, Node};
 use crate::select::state::Earlier;
 use crate::select::{Indirect, Selection, resolve};
 
@@ -69,6 +71,30 @@ fn each_part_of_a_node_is_compared() {
 }
 
 #[test]
+fn what_is_said_of_a_source_is_compared_as_far_as_it_is_set() {
+    let id = "source.shop.raw.orders";
+    let tagged = earlier(|document| document["sources"][id]["unrendered_config"] = json!({"tags": ["old"]}));
+    assert_eq!(select("state:modified", Some(&tagged)).unwrap(), "raw.orders");
+    assert_eq!(select("state:modified.configs", Some(&tagged)).unwrap(), "raw.orders");
+    let empty = json!({"tags": [], "meta": {}, "loaded_at_field": null});
+    let same = earlier(|document| document["sources"][id]["unrendered_config"] = empty);
+    assert_eq!(select("state:modified", Some(&same)).unwrap(), "");
+    let described = earlier(|document| document["sources"][id]["description"] = json!("other"));
+    assert_eq!(select("state:modified", Some(&described)).unwrap(), "");
+}
+
+#[test]
+fn tests_are_compared_by_what_decides_their_outcome() {
+    let manifest = shop();
+    let id = &**manifest.nodes.keys().find(|known| known.starts_with("test.")).unwrap();
+    for (config, expected) in [(json!({"meta": {"a": 1}}), 0), (json!({"severity": "warn"}), 1)] {
+        let before = earlier(|document| document["nodes"][id]["unrendered_config"] = config);
+        let found = select("state:modified", Some(&before)).unwrap();
+        assert_eq!(found.split_whitespace().count(), expected, "{found}");
+    }
+}
+
+#[test]
 fn what_is_new_is_modified_except_sources_and_exposures() {
     let before = earlier(|document| {
         for (kind, id) in [
@@ -110,6 +136,46 @@ fn contracts_may_not_be_broken_silently() {
     assert_eq!(selected.warnings.len(), 1);
     assert_eq!(selected.warnings[0].message, "the change of model `orders` breaks its contract");
     assert_eq!(selected.warnings[0].notes, ["its contract is no longer enforced", "column `id` was removed"]);
+}
+
+#[test]
+fn removed_models_may_have_broken_a_contract() {
+    let told = |version: Value, deprecated: Value| {
+        let before = earlier(|document| {
+            document["nodes"]["model.shop.gone"] = json!({
+                "resource_type": "model", "contract": {"enforced": true}, "version": version,
+                "deprecation_date": deprecated,
+            });
+        });
+        let manifest = shop();
+        let dag = Dag::new(&manifest).unwrap();
+        let selection = Selection { select: vec!["state:modified".into()], ..Selection::default() };
+        let warnings = resolve(&selection, &manifest, &dag, None, Some(&before)).map(|selected| selected.warnings);
+        warnings.map(|all| all.into_iter().map(|one| one.message).filter(|text| text.contains("contract")).collect())
+    };
+    let text = "model `gone` of an enforced contract was deleted or renamed";
+    assert_eq!(told(json!(null), json!(null)), Ok(vec![text.to_owned()]));
+    assert_eq!(told(json!(null), json!("2999-01-01T00:00:00+00:00")), Ok(vec![text.to_owned()]));
+    assert_eq!(told(json!(null), json!("2020-01-01")), Ok(Vec::new()));
+    assert_eq!(told(json!(2), json!(null)).unwrap_err()[0].message, text);
+}
+
+#[test]
+fn seeds_too_large_for_their_content_say_so() {
+    let mut manifest = shop();
+    let seed = manifest.nodes.get_mut("seed.shop.countries").unwrap();
+    let checksum = Checksum { name: "path", checksum: "seeds/countries.csv".into() };
+    *seed = Arc::new(Node { checksum, ..(**seed).clone() });
+    let dag = Dag::new(&manifest).unwrap();
+    let selection = Selection { select: vec!["state:modified.body".into()], ..Selection::default() };
+    let before = earlier(|document| {
+        document["nodes"]["seed.shop.countries"]["checksum"] =
+            json!({"name": "path", "checksum": "seeds/countries.csv"});
+    });
+    let selected = resolve(&selection, &manifest, &dag, None, Some(&before)).unwrap();
+    assert!(selected.ids.is_empty());
+    let told: Vec<&str> = selected.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert!(told.contains(&"seed `countries` is too large to be compared by its content"), "{told:?}");
 }
 
 #[test]
