@@ -1,12 +1,16 @@
 //! manifest.json, version 12.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::hash::Hasher;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use chrono::Utc;
 use indexmap::IndexMap;
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use twox_hash::XxHash3_64;
 
 use super::{Metadata, file};
 use crate::diag;
@@ -24,10 +28,83 @@ pub fn write_manifest(
     project: &Project,
     manifest: &Manifest,
     results: Option<&RunResults>,
-) -> diag::Result<()> {
+) -> diag::Result<Body> {
     let compiled = results.map(compiled_nodes).unwrap_or_default();
-    let document = Document { project, manifest, compiled };
-    file::write(path, |writer| serde_json::to_writer(writer, &document).map_err(Into::into))
+    let mut body = Body { offset: 0, digest: 0 };
+    file::write(path, |writer| {
+        let head = head(project)?;
+        writer.write_all(&head)?;
+        let mut rest = Rest { writer, digest: XxHash3_64::default(), is_open: false };
+        serde_json::to_writer(&mut rest, &Document { manifest, compiled })?;
+        body = Body { offset: head.len() as u64, digest: rest.digest.finish() };
+        Ok(())
+    })?;
+    Ok(body)
+}
+
+/// What a manifest.json has behind its metadata: the same for the same manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Body {
+    /// Where it starts, in bytes.
+    pub offset: u64,
+    pub digest: u64,
+}
+
+/// Writes manifest.json with the body of an earlier one. False if `from` is not the file that the body is of, or cannot
+/// be copied.
+pub fn copy_manifest(path: &Path, project: &Project, from: &Path, body: Body) -> bool {
+    let copied = file::write(path, |writer| {
+        let mut from = File::open(from)?;
+        from.seek(SeekFrom::Start(body.offset))?;
+        writer.write_all(&head(project)?)?;
+        let (mut digest, mut buffer) = (XxHash3_64::default(), vec![0; 1 << 20]);
+        loop {
+            let length = from.read(&mut buffer)?;
+            if length == 0 {
+                break;
+            }
+            digest.write(&buffer[..length]);
+            writer.write_all(&buffer[..length])?;
+        }
+        if digest.finish() == body.digest { Ok(()) } else { Err(std::io::Error::other("it is another body")) }
+    });
+    copied.is_ok()
+}
+
+/// `{"metadata":…,`
+fn head(project: &Project) -> serde_json::Result<Vec<u8>> {
+    let metadata = Metadata {
+        schema: "manifest/v12",
+        generated_at: Utc::now(),
+        project,
+        of_manifest: true,
+        adapter_type: &project.profile.kind,
+    };
+    let mut head = br#"{"metadata":"#.to_vec();
+    serde_json::to_writer(&mut head, &metadata)?;
+    head.push(b',');
+    Ok(head)
+}
+
+/// Takes an object without its opening brace, and its digest.
+struct Rest<W> {
+    writer: W,
+    digest: XxHash3_64,
+    is_open: bool,
+}
+
+impl<W: Write> Write for Rest<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let content = if self.is_open { bytes } else { bytes.strip_prefix(b"{").unwrap_or(bytes) };
+        self.is_open |= !bytes.is_empty();
+        self.digest.write(content);
+        self.writer.write_all(content)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.writer.flush()
+    }
 }
 
 type Compiled<'a> = HashMap<&'a str, CompiledNode<'a>>;
@@ -47,7 +124,6 @@ fn compiled_nodes(results: &RunResults) -> Compiled<'_> {
 }
 
 struct Document<'a> {
-    project: &'a Project,
     manifest: &'a Manifest,
     compiled: Compiled<'a>,
 }
@@ -56,15 +132,7 @@ impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let manifest = self.manifest;
         let empty: BTreeMap<(), ()> = BTreeMap::new();
-        let metadata = Metadata {
-            schema: "manifest/v12",
-            generated_at: Utc::now(),
-            project: self.project,
-            of_manifest: true,
-            adapter_type: &self.project.profile.kind,
-        };
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("metadata", &metadata)?;
         map.serialize_entry("nodes", &Nodes { nodes: &manifest.nodes, compiled: &self.compiled })?;
         map.serialize_entry("sources", &manifest.sources)?;
         map.serialize_entry("macros", &manifest.macros)?;

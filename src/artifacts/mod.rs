@@ -16,6 +16,9 @@ mod results;
 mod semantic_manifest;
 mod site;
 
+use std::io::Write as _;
+use std::path::Path;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Map;
@@ -23,13 +26,22 @@ use serde_json::Map;
 pub use catalog::{Catalog, Wanted, write_catalog};
 pub use inputs::{Inputs, Rendered};
 pub use kept::{Built, KeptState};
-pub use manifest::write_manifest;
+pub use manifest::{Body, copy_manifest, write_manifest};
 pub use read::{EarlierBatches, EarlierResult, EarlierRun, read_manifest, read_run_results, read_sources};
 pub use results::{write_run_results, write_sources};
-pub use semantic_manifest::write_semantic_manifest;
+pub use semantic_manifest::{semantic_manifest, write_semantic_manifest};
 pub use site::{Site, write_site};
 
+use crate::diag;
 use crate::project::{DBT_VERSION, Project};
+
+/// Writes an artifact whose text is known.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_text(path: &Path, text: &str) -> diag::Result<()> {
+    file::write(path, |writer| writer.write_all(text.as_bytes()))
+}
 
 /// `metadata` of an artifact.
 struct Metadata<'a> {

@@ -1,5 +1,6 @@
 //! semantic_manifest.json: what MetricFlow reads, in the shape of dbt-semantic-interfaces' `PydanticSemanticManifest`.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
@@ -18,13 +19,21 @@ const INTERFACES: [&str; 3] = ["0", "9", "0"];
 /// # Errors
 /// The file cannot be written.
 pub fn write_semantic_manifest(path: &Path, manifest: &Manifest) -> diag::Result<()> {
+    file::write(path, |writer| writer.write_all(semantic_manifest(manifest)?.as_bytes()))
+}
+
+/// The text of semantic_manifest.json.
+///
+/// # Errors
+/// A value has no JSON.
+pub fn semantic_manifest(manifest: &Manifest) -> serde_json::Result<String> {
     let document = json!({
         "semantic_models": manifest.semantic_models.values().map(|model| semantic_model(model)).collect::<Vec<_>>(),
         "metrics": manifest.metrics.values().map(|metric| of_metric(metric)).collect::<Vec<_>>(),
         "project_configuration": configuration(manifest),
         "saved_queries": manifest.saved_queries.values().map(|query| saved_query(query)).collect::<Vec<_>>(),
     });
-    file::write(path, |writer| serde_json::to_writer(writer, &document).map_err(Into::into))
+    serde_json::to_string(&document)
 }
 
 fn configuration(manifest: &Manifest) -> Value {

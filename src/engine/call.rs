@@ -54,6 +54,15 @@ pub(super) struct Ready {
     pub deferred: Option<EarlierManifest>,
 }
 
+/// A project that is read, with what is known of its last parse.
+struct Begun<'a> {
+    partial: Partial<'a>,
+    project: Arc<Project>,
+    adapter: Arc<dyn Adapter>,
+    /// Its warnings and counts have been told.
+    told: bool,
+}
+
 impl<'a> Call<'a> {
     pub(super) fn new(command: Command, options: &'a Options, host: &'a Host) -> Self {
         let jinja = match &host.modules {
@@ -163,19 +172,52 @@ impl<'a> Call<'a> {
 
     /// Parses the project, draws its graph, and writes manifest.json.
     pub(super) fn ready(&mut self) -> Stage<Ready> {
+        let begun = self.begin()?;
+        self.finish(begun)
+    }
+
+    /// The same, without the graph where nothing has changed.
+    pub(super) fn parse(&mut self) -> Stage<()> {
+        let mut begun = self.begin()?;
+        let looks_back = self.options.state.is_some() || self.options.defer_state.is_some();
+        if !looks_back && let Some(summary) = begun.partial.summary() {
+            // A warning may be an error; then nothing is written.
+            self.warn(summary.warnings)?;
+            let names = found(&Manifest::default()).into_iter().map(|(name, _)| name);
+            self.host.events.event(&Event::Found { counts: names.zip(summary.counts).collect() });
+            begun.told = true;
+            if begun.partial.copy(&begun.project, &summary.semantic_manifest) {
+                begun.partial.repeat(&begun.project);
+                return Ok(());
+            }
+        }
+        self.finish(begun).map(drop)
+    }
+
+    fn begin(&mut self) -> Stage<Begun<'a>> {
         let mut partial = Partial::new(self);
         let (project, adapter) = self.load_known(|target| partial.open(target))?;
         self.host.events.event(&Event::Adapter { kind: adapter.kind().to_owned(), version: crate::VERSION });
-        let parsed = partial.parse(&project, &*adapter)?;
-        self.warn(parsed.manifest.warnings.iter().cloned())?;
-        let dag = Dag::new(&parsed.manifest)?;
-        self.host.events.event(&Event::Found { counts: found(&parsed.manifest) });
+        partial.compare(&project, &*adapter);
+        Ok(Begun { partial, project, adapter, told: false })
+    }
+
+    fn finish(&mut self, begun: Begun<'_>) -> Stage<Ready> {
+        let Begun { mut partial, project, adapter, told } = begun;
+        let Parsed { manifest, library, observed } = partial.parse(&project, &*adapter)?;
+        let counts = found(&manifest);
+        let numbers = counts.iter().map(|(_, number)| *number).collect();
+        if !told {
+            self.warn(manifest.warnings.iter().cloned())?;
+        }
+        let dag = Dag::new(&manifest)?;
+        if !told {
+            self.host.events.event(&Event::Found { counts });
+        }
         let earlier = state::read(&project, self.options)?;
         let deferred = state::deferred(&project, self.command, self.options, earlier.as_ref())?;
-        let Parsed { manifest, library, observed } = parsed;
         let ready = Ready { project, adapter, manifest, library, dag, earlier, deferred };
-        let keep = || partial.keep(&ready.project, &*ready.adapter, &ready.manifest, observed.as_ref());
-        rayon::join(|| self.write_manifest(&ready, None), keep).0?;
+        partial.keep(&ready, observed.as_ref(), numbers, || self.write_manifest(&ready, None))?;
         self.write_semantic_manifest(&ready)?;
         Ok(ready)
     }
@@ -269,14 +311,15 @@ impl<'a> Call<'a> {
         Job { runtime, plan, settings, events: self.host.events.clone(), cancel: self.host.cancel.clone() }
     }
 
-    pub(super) fn write_manifest(&self, ready: &Ready, results: Option<&RunResults>) -> Stage<()> {
+    pub(super) fn write_manifest(&self, ready: &Ready, results: Option<&RunResults>) -> Stage<Option<artifacts::Body>> {
         if !self.options.write_json {
-            return Ok(());
+            return Ok(None);
         }
         let path = ready.project.target_path.join("manifest.json");
-        artifacts::write_manifest(&path, &ready.project, &ready.manifest, results).map_err(|problem| vec![*problem])?;
+        let body = artifacts::write_manifest(&path, &ready.project, &ready.manifest, results)
+            .map_err(|problem| vec![*problem])?;
         self.wrote("WritableManifest", path);
-        Ok(())
+        Ok(Some(body))
     }
 
     /// Tells of an artifact, by dbt's name of its kind.
@@ -316,7 +359,7 @@ impl<'a> Call<'a> {
         let arguments = self.options.said(self.command, &ready.project.root);
         artifacts::write_run_results(&path, &ready.project, results, &arguments).map_err(|problem| vec![*problem])?;
         self.wrote("RunExecutionResult", path);
-        self.write_manifest(ready, Some(results))
+        self.write_manifest(ready, Some(results)).map(drop)
     }
 }
 

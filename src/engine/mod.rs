@@ -34,7 +34,6 @@ use crate::diag::Diagnostic;
 use crate::diag::log::Log;
 use crate::execute::{CancelToken, Event, EventSink, FreshnessResults, RunResults};
 use crate::jinja::Modules;
-use crate::manifest::Manifest;
 use crate::project::Env;
 pub use crate::project::profile_setup::Question;
 
@@ -73,8 +72,6 @@ pub enum CommandResult {
     List(Vec<String>),
     /// The rows of `show`, as the database gave them (`Session::query_arrow`); an empty batch carries the columns.
     Rows(Arc<Vec<arrow_array::RecordBatch>>),
-    /// `parse`
-    Manifest(Arc<Manifest>),
     /// `docs generate`
     Catalog(Arc<Catalog>),
     /// Whether `debug` found everything in order.
@@ -130,7 +127,7 @@ fn dispatch(call: &mut Call<'_>) -> Result<Done, Vec<Diagnostic>> {
         Command::Compile => compile::compile(call),
         Command::Show => show::show(call),
         Command::List => list::list(call),
-        Command::Parse => call.ready().map(|ready| CommandResult::Manifest(ready.manifest).into()),
+        Command::Parse => call.parse().map(|()| CommandResult::Nothing.into()),
         Command::Debug => debug::debug(call),
         Command::Deps => deps::deps(call),
         Command::Init => init::init(call),

@@ -14,6 +14,7 @@ use super::hash::sha256;
 use super::parse::Dialect;
 use super::{Manifest, UniqueId};
 use crate::adapter::Adapter;
+use crate::diag::Diagnostic;
 use crate::diag::log::{Detail, Level, Log, LogEntry};
 use crate::jinja::{Engine, Observation};
 use crate::project::{Files, Known, PackageConfig, Project, context};
@@ -28,6 +29,8 @@ const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("HEADWATER_SOUR
 const TABLES: usize = 0;
 const HEAD: usize = 1;
 const MANIFEST: usize = 2;
+const SUMMARY: usize = 3;
+const BODY: usize = 4;
 
 /// Flags that say what a command does with the manifest, not what is in it. Templates that look at them are observed.
 const OF_COMMANDS: &[&str] = &[
@@ -107,6 +110,19 @@ struct Seen {
     digest: Option<String>,
     nodes: Vec<Option<UniqueId>>,
 }
+
+/// What a command tells of the manifest that needs nothing else of it.
+#[derive(Debug, Clone, Default, Stored!)]
+pub struct Summary {
+    pub warnings: Vec<Diagnostic>,
+    /// How many there are of what the command counts.
+    pub counts: Vec<usize>,
+    /// The text of the artifact.
+    pub semantic_manifest: String,
+}
+
+/// Where the body of the manifest's artifact starts in its file, and its digest.
+pub type Body = (u64, u64);
 
 /// A line that a template has written to the log.
 #[derive(Debug, Clone, Stored!)]
@@ -189,21 +205,37 @@ impl Saved {
         Known::new(packages.map(|package| (package.root.clone(), package.files.clone())).collect(), assume)
     }
 
-    /// The manifest, if the project is as it was.
+    /// Whether the project is as it was.
     ///
     /// # Errors
     /// What has changed, as the end of a sentence.
-    pub fn manifest(&self, project: &Project, adapter: &dyn Adapter, engine: &Engine) -> Result<Manifest, String> {
+    pub fn compare(&self, project: &Project, adapter: &dyn Adapter, engine: &Engine) -> Result<(), String> {
         let own = project.packages.iter().filter(|package| !package.embedded).map(|package| &*package.name);
         if !own.eq(self.head.packages.iter().map(|package| package.name.as_str())) {
             return Err("other packages are installed".to_owned());
         }
         self.compare_inputs(project, adapter, engine)?;
         self.compare_seen(project)?;
-        self.compare_files(project)?;
-        let manifest: Option<Manifest> =
-            self.sections.section(MANIFEST).and_then(|bytes| store::from_bytes(&bytes, &self.tables));
-        manifest.map(Manifest::indexed).ok_or_else(|| "the saved state is damaged".to_owned())
+        self.compare_files(project)
+    }
+
+    /// The manifest; none if it is damaged.
+    pub fn manifest(&self) -> Option<Manifest> {
+        self.value::<Manifest>(MANIFEST).map(Manifest::indexed)
+    }
+
+    /// None if it is damaged.
+    pub fn summary(&self) -> Option<Summary> {
+        self.value(SUMMARY)
+    }
+
+    /// None if no artifact was written.
+    pub fn body(&self) -> Option<Body> {
+        self.value::<Option<Body>>(BODY)?
+    }
+
+    fn value<T: Stored>(&self, section: usize) -> Option<T> {
+        store::from_bytes(&self.sections.section(section)?, &self.tables)
     }
 
     /// Writes to the log what the templates wrote that are not rendered again.
@@ -222,23 +254,25 @@ impl Saved {
         }
     }
 
-    /// Saves the same again where files can now be told from changed ones without being read.
+    /// Saves the same again where there is another body, or where files can now be told from changed ones without being
+    /// read.
     ///
     /// # Errors
     /// Why it could not, as the end of a sentence.
-    pub fn renew(&self, path: &Path, project: &Project) -> Result<(), String> {
+    pub fn renew(&self, path: &Path, project: &Project, body: Option<Body>) -> Result<(), String> {
         let packages = saved_packages(project);
         let stats = |packages: &[SavedPackage]| {
             packages.iter().flat_map(|package| package.files.stats()).filter(|stat| stat.settled).collect::<Vec<_>>()
         };
-        if stats(&packages) == stats(&self.head.packages) {
+        if body.is_none() && stats(&packages) == stats(&self.head.packages) {
             return Ok(());
         }
         let Head { salt, inputs, seen, said, .. } = self.head.clone();
         let mut out = Writer::with(&self.tables);
         let head = store::to_bytes(&Head { salt, inputs, seen, said, packages }, &mut out);
-        let manifest = self.sections.section(MANIFEST).ok_or("it is damaged")?;
-        store::write(path, BUILD, &[&out.tables(), &head, &manifest]).map_err(|error| error.to_string())
+        let section = |number| self.sections.section(number).ok_or("it is damaged");
+        let (manifest, summary) = (section(MANIFEST)?, section(SUMMARY)?);
+        Encoded { tables: out.tables(), head, manifest, summary }.write(path, body.or_else(|| self.body()))
     }
 
     fn compare_inputs(&self, project: &Project, adapter: &dyn Adapter, engine: &Engine) -> Result<(), String> {
@@ -286,18 +320,39 @@ impl Seen {
     }
 }
 
-/// Leaves a parse for the next one.
+/// A parse as bytes.
+#[derive(Debug)]
+pub struct Encoded {
+    tables: Vec<u8>,
+    head: Vec<u8>,
+    manifest: Vec<u8>,
+    summary: Vec<u8>,
+}
+
+impl Encoded {
+    /// Leaves the parse for the next one.
+    ///
+    /// # Errors
+    /// Why it could not, as the end of a sentence.
+    pub fn write(&self, path: &Path, body: Option<Body>) -> Result<(), String> {
+        let body = store::to_bytes(&body, &mut Writer::default());
+        let sections: [&[u8]; 5] = [&self.tables, &self.head, &self.manifest, &self.summary, &body];
+        store::write(path, BUILD, &sections).map_err(|error| error.to_string())
+    }
+}
+
+/// Makes bytes of a parse.
 ///
 /// # Errors
-/// Why it could not, as the end of a sentence.
-pub fn save(
-    path: &Path,
+/// What cannot be stored, as a sentence.
+pub fn encode(
     project: &Project,
     adapter: &dyn Adapter,
     engine: &Engine,
     manifest: &Manifest,
     parse: &Observed,
-) -> Result<(), String> {
+    summary: &Summary,
+) -> Result<Encoded, String> {
     let salt = uuid::Uuid::new_v4().to_string();
     let seen = parse.seen.iter().map(|(observation, nodes)| Seen {
         name: observation.name.clone(),
@@ -314,11 +369,12 @@ pub fn save(
     };
     let mut out = Writer::default();
     let head = store::to_bytes(&head, &mut out);
+    let summary = store::to_bytes(summary, &mut out);
     let manifest = store::to_bytes(manifest, &mut out);
-    if let Some(why) = out.refused() {
-        return Err(why.to_owned());
+    match out.refused() {
+        Some(why) => Err(why.to_owned()),
+        None => Ok(Encoded { tables: out.tables(), head, manifest, summary }),
     }
-    store::write(path, BUILD, &[&out.tables(), &head, &manifest]).map_err(|error| error.to_string())
 }
 
 fn saved_packages(project: &Project) -> Vec<SavedPackage> {

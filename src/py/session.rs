@@ -118,7 +118,7 @@ fn has_terminal(py: Python<'_>) -> bool {
 
 fn result<'py>(py: Python<'py>, result: &CommandResult) -> PyResult<Bound<'py, PyAny>> {
     Ok(match result {
-        CommandResult::Nothing | CommandResult::Manifest(_) => py.None().into_bound(py),
+        CommandResult::Nothing => py.None().into_bound(py),
         CommandResult::Run(run) => Bound::new(py, RunResults::of_run(run))?.into_any(),
         CommandResult::Freshness(run) => Bound::new(py, RunResults::of_freshness(run))?.into_any(),
         CommandResult::List(lines) => PyList::new(py, lines)?.into_any(),

@@ -128,7 +128,8 @@ class Bench:
     def parse(self, *args: str, target: str = "target") -> tuple[Any, list[str]]:
         """The manifest, or what is wrong; and what was told."""
         path = self.folder / target
-        (path / "manifest.json").unlink(missing_ok=True)
+        for artifact in ("manifest.json", "semantic_manifest.json"):
+            (path / artifact).unlink(missing_ok=True)
         log = self.folder / f"logs_{target}"
         shutil.rmtree(log, ignore_errors=True)
         outcome = hw.Runner().invoke(
@@ -145,7 +146,8 @@ class Bench:
         self.why = [line["info"]["msg"] for line in lines if "artial pars" in line["info"]["msg"]]
         if not outcome.success:
             return str(outcome.exception), told
-        return settled(json.loads((path / "manifest.json").read_text())), told
+        semantic = json.loads((path / "semantic_manifest.json").read_text())
+        return settled({**json.loads((path / "manifest.json").read_text()), "semantic": semantic}), told
 
     def warm(self) -> tuple[Any, list[str]]:
         return self.parse()
@@ -406,7 +408,7 @@ def test_the_log_says_why_a_project_is_parsed_anew(bench: Bench):
     shutil.rmtree(bench.folder / "dbt_packages" / "tools")
     bench.write("packages.yml", "packages: []\n")
     assert "other packages are installed" in reasons(bench)
-    damage(bench)
+    truncate(bench, 0.2)
     assert "the saved state is damaged" in reasons(bench)
 
 
