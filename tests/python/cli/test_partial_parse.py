@@ -453,6 +453,12 @@ def test_other_commands_take_the_parse_of_the_first(bench: Bench):
     project = hw.Project(bench.folder, profiles_dir=bench.folder)
     listed = project.ls()
     assert project.ls() == listed
+    project.compile("stg_orders", threads=3)
+    log = bench.path("logs/dbt.log").read_text()
+    assert log.count("Unable to do partial parsing because") == 1
+    assert log.count("nothing has changed") == 2
+    project.compile("stg_orders", full_refresh=True)
+    assert "`flags.FULL_REFRESH` has changed" in bench.path("logs/dbt.log").read_text()
     bench.write("models/new.sql", "select 1 as id")
     assert "shop.new" in project.ls()
     run = project.run("new")
