@@ -10,6 +10,7 @@ use super::{Answer, Row, Section, strings};
 
 /// A value that each flag takes which does not take every text.
 const VALUES: &[(&str, &str)] = &[
+    ("--add-package", "dbt-labs/dbt_utils@1.3.0"),
     ("--add-package", "acme/kit@1.0.0"),
     ("--args", "{a: 1}"),
     ("--event-time-end", "2025-02-01"),
@@ -17,6 +18,7 @@ const VALUES: &[(&str, &str)] = &[
     ("--exclude-resource-types", "model"),
     ("--indirect-selection", "eager"),
     ("--limit", "5"),
+    ("--maximum-seed-size-mib", "1"),
     ("--log-file-max-bytes", "1000"),
     ("--log-format", "text"),
     ("--log-format-file", "text"),
@@ -151,7 +153,7 @@ fn of_flag(probe: &Probe, command: &str, name: &str, flag: &Value, help: &BTreeM
         line.extend(
             (command == "show" && !SHOWN.contains(&name)).then_some(["--inline", "select 1"]).into_iter().flatten(),
         );
-        line.extend((command == "run-operation").then_some("some_macro"));
+        line.extend((command == "run-operation" && name != "--sql").then_some("some_macro"));
         line.push(spelling);
         line.extend(flag["value"].as_bool().unwrap_or_default().then_some(value));
         line.extend(TOGETHER.iter().filter(|(flag, _)| *flag == name).flat_map(|(_, more)| more.iter()));
