@@ -174,12 +174,15 @@ fn each_kind_of_deprecation_is_told_once_and_counted() {
         shop.file(&format!("models/{name}.sql"), "select 1");
         shop.file(&format!("models/{name}.yml"), &format!("models: [{{name: {name}, meta: {{a: 1}}}}]\n"));
     }
+    let sources =
+        "sources:\n  - &one\n    name: one\n    meta: {a: 1}\n    tables: [{name: t}]\n  - {<<: *one, name: two}\n";
+    shop.file("models/anchored.yml", sources);
     let told = shop.ran(&["ls"]).stderr;
     assert_eq!(told.matches("`meta` belongs under `config` now").count(), 1, "{told}");
-    assert!(told.contains("`PropertyMovedToConfigDeprecation` 2 times"), "{told}");
+    assert!(told.contains("`PropertyMovedToConfigDeprecation` 3 times"), "{told}");
     assert!(told.contains("help: `--show-all-deprecations` shows every place"), "{told}");
     let all = shop.ran(&["ls", "--show-all-deprecations"]).stderr;
-    assert_eq!(all.matches("`meta` belongs under `config` now").count(), 2, "{all}");
+    assert_eq!(all.matches("`meta` belongs under `config` now").count(), 3, "{all}");
     let quiet = shop.ran(&["ls", "--warn-error-options", "{silence: [Deprecations, DeprecationsSummary]}"]);
     assert_eq!(quiet.stderr, "");
     let strict = shop.ran(&["ls", "--warn-error-options", "{error: [PropertyMovedToConfigDeprecation]}"]);

@@ -33,6 +33,8 @@ pub(super) struct Call<'a> {
     pub warnings: Vec<Diagnostic>,
     /// How often each was found, told or not.
     pub deprecations: BTreeMap<Deprecation, usize>,
+    /// Where they were found.
+    pub places: HashSet<(Deprecation, String, u32)>,
     /// Behaviour flag `require_event_names_in_deprecations`.
     pub event_names: bool,
     /// `retry`: exactly these, instead of what the options select.
@@ -76,6 +78,7 @@ impl<'a> Call<'a> {
             jinja: Arc::new(jinja),
             warnings: Vec::new(),
             deprecations: BTreeMap::new(),
+            places: HashSet::new(),
             event_names: false,
             only: None,
             before: BatchSettings::default(),
@@ -120,6 +123,11 @@ impl<'a> Call<'a> {
         }
         told.retain(|diagnostic| {
             let Some(kind) = diagnostic.deprecation.filter(|_| !diagnostic.is_error()) else { return true };
+            // What a YAML anchor repeats stands in one place.
+            let place = diagnostic.primary.as_ref().map(|label| (label.span.file.path.clone(), label.span.range.start));
+            if place.is_some_and(|(path, start)| !self.places.insert((kind, path, start))) {
+                return false;
+            }
             let seen = self.deprecations.entry(kind).or_default();
             *seen += 1;
             // What has a code of its own is a mistake as well, wherever it stands.
