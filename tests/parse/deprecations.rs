@@ -217,7 +217,7 @@ fn a_microbatch_strategy_for_whole_models() {
     let model = "{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='at', begin='2020-01-01', batch_size='day') }}\nselect 1 as id";
     let strategy = "{% macro get_incremental_microbatch_sql(arguments) %}select 1{% endmacro %}";
     let with = |more: &str| shop(more).file("models/a.sql", model).file("macros/m.sql", strategy);
-    tells(with(flag), Deprecation::MicrobatchMacroOutsideOfBatches, "models/a.sql", 1);
+    tells(with(flag), Deprecation::MicrobatchMacroOutsideOfBatches, "macros/m.sql", 1);
     assert_eq!(told(&with("")), []);
 }
 

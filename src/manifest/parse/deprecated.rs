@@ -106,6 +106,7 @@ pub fn project(project: &Project, manifest: &Manifest, library: &Library, diags:
     spaces(project, manifest, diags);
     schemas(project, manifest, diags);
     materializations(project, library, diags);
+    microbatch(project, manifest, library, diags);
     for package in own(project) {
         templates(package, diags);
     }
@@ -180,6 +181,24 @@ fn materializations(project: &Project, library: &Library, diags: &mut Vec<Diagno
         diags.push(Diagnostic::deprecated(Deprecation::PackageMaterializationOverride, message).at(span, "").help(
             format!("write a materialization `{materialization}` of your own that calls `{package}.{}`", found.name),
         ));
+    }
+}
+
+/// A microbatch strategy of the project's own, which builds whole models.
+fn microbatch(project: &Project, manifest: &Manifest, library: &Library, diags: &mut Vec<Diagnostic>) {
+    let is_batched = |node: &Arc<Node>| node.config.str("incremental_strategy") == Some("microbatch");
+    if manifest.in_batches || !manifest.nodes.values().any(is_batched) {
+        return;
+    }
+    let macros = own(project).find_map(|package| library.get(&package.name, "get_incremental_microbatch_sql"));
+    if let Some(found) = macros {
+        let message = format!("macro `{}` builds whole models, not their batches", found.name);
+        let span = first_line(&Span::new(&found.file, found.block.range.clone()));
+        diags.push(
+            Diagnostic::deprecated(Deprecation::MicrobatchMacroOutsideOfBatches, message)
+                .at(span, "as a behaviour flag is off")
+                .help("make it build the batch `model.batch`, and remove the flag from dbt_project.yml"),
+        );
     }
 }
 
