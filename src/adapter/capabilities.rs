@@ -33,6 +33,7 @@ pub struct Capabilities {
     /// A DDL statement takes part in a transaction.
     pub transactional_ddl: bool,
     pub create_or_replace_table: bool,
+    pub create_or_replace_function: bool,
     /// `alter table … add index if not exists`
     pub add_index_if_not_exists: bool,
     /// `md5()` is there without installing anything (not on MySQL ≥ 9.6).
@@ -58,6 +59,7 @@ impl Capabilities {
                 return true;
             }
             "create_or_replace_table" => &mut self.create_or_replace_table,
+            "create_or_replace_function" => &mut self.create_or_replace_function,
             "add_index_if_not_exists" => &mut self.add_index_if_not_exists,
             "md5" => &mut self.md5,
             "except_intersect" => &mut self.except_intersect,

@@ -113,6 +113,7 @@ fn capabilities(version: &str) -> Capabilities {
         upsert: if (next(), next()) >= (1, 4) { Upsert::Merge } else { Upsert::None },
         transactional_ddl: true,
         create_or_replace_table: true,
+        create_or_replace_function: true,
         add_index_if_not_exists: false,
         md5: true,
         except_intersect: true,

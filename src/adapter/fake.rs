@@ -112,6 +112,7 @@ impl Adapter for FakeAdapter {
             upsert: if duckdb { Upsert::Merge } else { Upsert::OnDuplicateKey },
             transactional_ddl: duckdb,
             create_or_replace_table: duckdb,
+            create_or_replace_function: duckdb,
             add_index_if_not_exists: false,
             md5: true,
             except_intersect: true,

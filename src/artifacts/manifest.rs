@@ -1,11 +1,10 @@
 //! manifest.json, version 12.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::hash::Hasher;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use chrono::Utc;
 use indexmap::IndexMap;
@@ -131,9 +130,8 @@ struct Document<'a> {
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let manifest = self.manifest;
-        let empty: BTreeMap<(), ()> = BTreeMap::new();
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("nodes", &Nodes { nodes: &manifest.nodes, compiled: &self.compiled })?;
+        map.serialize_entry("nodes", &Nodes { manifest, functions: false, compiled: &self.compiled })?;
         map.serialize_entry("sources", &manifest.sources)?;
         map.serialize_entry("macros", &manifest.macros)?;
         map.serialize_entry("docs", &manifest.docs)?;
@@ -148,21 +146,23 @@ impl Serialize for Document<'_> {
         map.serialize_entry("saved_queries", &manifest.saved_queries)?;
         map.serialize_entry("semantic_models", &manifest.semantic_models)?;
         map.serialize_entry("unit_tests", &manifest.unit_tests)?;
-        map.serialize_entry("functions", &empty)?;
+        map.serialize_entry("functions", &Nodes { manifest, functions: true, compiled: &self.compiled })?;
         map.end()
     }
 }
 
-/// The nodes with what compiling gave.
+/// The nodes with what compiling gave: the functions, or all others.
 struct Nodes<'a> {
-    nodes: &'a IndexMap<UniqueId, Arc<Node>>,
+    manifest: &'a Manifest,
+    functions: bool,
     compiled: &'a Compiled<'a>,
 }
 
 impl Serialize for Nodes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.nodes.len()))?;
-        for (id, node) in self.nodes {
+        let mut map = serializer.serialize_map(None)?;
+        let is_function = |node: &Node| node.resource_type == ResourceType::Function;
+        for (id, node) in self.manifest.nodes.iter().filter(|(_, node)| is_function(node) == self.functions) {
             map.serialize_entry(id, &NodeEntry { node, compiled: self.compiled.get(&**id).copied() })?;
         }
         map.end()

@@ -83,7 +83,10 @@ pub fn read_manifest(folder: &Path) -> diag::Result<Option<EarlierManifest>> {
             .note(format!("versions from {OLDEST_MANIFEST} on can be read"))
             .boxed());
     }
-    parse(&path, &content).map(Some)
+    let mut manifest: EarlierManifest = parse(&path, &content)?;
+    // Here functions are nodes among others.
+    manifest.nodes.extend(std::mem::take(&mut manifest.functions));
+    Ok(Some(manifest))
 }
 
 /// `folder/run_results.json`; None where there is none.

@@ -370,10 +370,10 @@ fn port(values: &Values<'_>) -> u16 {
 /// `default` adds nothing, `all` adds everything; types that projects cannot have yet match nothing.
 fn types(values: &Values<'_>, flag: &super::flag::Flag, command: Command) -> Vec<ResourceType> {
     use ResourceType::{
-        Analysis, Exposure, Metric, Model, SavedQuery, Seed, SemanticModel, Snapshot, Source, Test, UnitTest,
+        Analysis, Exposure, Function, Metric, Model, SavedQuery, Seed, SemanticModel, Snapshot, Source, Test, UnitTest,
     };
-    const DEFAULT: [ResourceType; 10] =
-        [Model, Seed, Snapshot, Test, UnitTest, Source, Exposure, SemanticModel, Metric, SavedQuery];
+    const DEFAULT: [ResourceType; 11] =
+        [Model, Seed, Snapshot, Test, UnitTest, Source, Exposure, SemanticModel, Metric, SavedQuery, Function];
     if !flag.on.has(command) {
         return Vec::new();
     }
@@ -393,6 +393,7 @@ fn types(values: &Values<'_>, flag: &super::flag::Flag, command: Command) -> Vec
             "semantic_model" => types.push(SemanticModel),
             "metric" => types.push(Metric),
             "saved_query" => types.push(SavedQuery),
+            "function" => types.push(Function),
             other => values.problem(super::parse::not_supported(
                 &format!("resource type `{other}`"),
                 "projects cannot have any of them yet",

@@ -85,6 +85,7 @@ fn capabilities(capabilities: &Capabilities) -> Value {
         ("upsert", Value::from(upsert)),
         ("transactional_ddl", Value::from(capabilities.transactional_ddl)),
         ("create_or_replace_table", Value::from(capabilities.create_or_replace_table)),
+        ("create_or_replace_function", Value::from(capabilities.create_or_replace_function)),
         ("add_index_if_not_exists", Value::from(capabilities.add_index_if_not_exists)),
         ("md5", Value::from(capabilities.md5)),
         ("except_intersect", Value::from(capabilities.except_intersect)),

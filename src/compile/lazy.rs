@@ -10,7 +10,7 @@ use super::Compiled;
 use crate::jinja::value::{Enumerator, Object, ObjectRepr};
 use crate::jinja::{Error, State, Value, pyvalue};
 use crate::manifest::json::{CompiledNode, NodeEntry};
-use crate::manifest::{Manifest, Node, Resource, UnitTest};
+use crate::manifest::{Manifest, Node, Resource, ResourceType, UnitTest};
 
 /// A dict that is made when something asks for it. A few keys answer without.
 pub struct Lazy {
@@ -165,8 +165,11 @@ pub fn graph(manifest: &Arc<Manifest>) -> Value {
 }
 
 fn graph_dict(manifest: &Manifest) -> Value {
-    let nodes = manifest.nodes.iter().map(|(id, thing)| (Value::from(&**id), compiled_node(thing, None, None)));
-    let nodes = pyvalue::dict(nodes);
+    let nodes = |functions: bool| {
+        let chosen =
+            manifest.nodes.iter().filter(move |(_, node)| (node.resource_type == ResourceType::Function) == functions);
+        pyvalue::dict(chosen.map(|(id, thing)| (Value::from(&**id), compiled_node(thing, None, None))))
+    };
     let groups = group(manifest.groups.iter().map(|(id, thing)| (&**id, entry(thing))));
     let sources = group(manifest.sources.iter().map(|(id, thing)| (&**id, entry(thing))));
     let exposures = group(manifest.exposures.iter().map(|(id, thing)| (&**id, entry(thing))));
@@ -175,7 +178,7 @@ fn graph_dict(manifest: &Manifest) -> Value {
     let metrics = group(manifest.metrics.iter().map(|(id, thing)| (&**id, entry(thing))));
     let queries = group(manifest.saved_queries.iter().map(|(id, thing)| (&**id, entry(thing))));
     let names = [
-        ("nodes", nodes),
+        ("nodes", nodes(false)),
         ("sources", sources),
         ("exposures", exposures),
         ("groups", groups),
@@ -183,7 +186,7 @@ fn graph_dict(manifest: &Manifest) -> Value {
         ("metrics", metrics),
         ("semantic_models", models),
         ("saved_queries", queries),
-        ("functions", pyvalue::dict([])),
+        ("functions", nodes(true)),
     ];
     pyvalue::dict(names.map(|(name, value)| (Value::from(name), value)))
 }

@@ -46,6 +46,7 @@ impl Nouns {
             ("execute", Value::from(true)),
             ("ref", reference.clone()),
             ("source", source.clone()),
+            ("function", function("function", refs::called)),
             ("config", config.clone()),
             ("adapter", Value::from_object(AdapterObject::new(project, adapter, dispatcher, relation.clone()))),
             ("api", Value::from_pairs([("Relation", relation), ("Column", column.clone())])),

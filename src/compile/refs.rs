@@ -11,6 +11,7 @@ use super::unit_test::UnitScope;
 use crate::adapter::Relation;
 use crate::diag::{Code, Diagnostic};
 use crate::jinja::{self, Args, Error, State, Value, pyvalue};
+use crate::manifest::capture::function_call;
 use crate::manifest::{Missing, Node, RefCall, ResourceType, UniqueId};
 
 /// `ref(name)`, `ref(package, name)`, with `v=` or `version=`.
@@ -60,6 +61,33 @@ fn referred(scope: &Arc<Scope>, node: &Node) -> Result<Relation, Error> {
         return Ok(own);
     }
     Ok(deferred.relation(own))
+}
+
+/// `function(name)`, `function(package, name)`: its name in the database.
+pub(super) fn called(state: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {
+    let scope = scope::of(state)?;
+    let call = function_call(a)?;
+    let runtime = &scope.runtime;
+    let name = call.last().map(String::as_str).unwrap_or_default();
+    let found = runtime.manifest.resolve_function(scope.subject.package(), &call).map_err(|missing| {
+        let what = if matches!(missing, Missing::Disabled(_)) { "is disabled" } else { "is not in this project" };
+        let message = format!("{} calls function `{name}`, which {what}", scope.subject.describe());
+        jinja::raise(Diagnostic::error(Code::RefNotFound, message))
+    })?;
+    if !may_refer(&scope, &found.unique_id) {
+        return Err(jinja::raise(undeclared(&scope, name, &format!("function('{name}')"))));
+    }
+    let own = runtime.node_relation(found);
+    let relation = match runtime.options.deferred.get(&found.unique_id).filter(|deferred| deferred.always) {
+        Some(deferred) => Relation {
+            database: deferred.database.clone(),
+            schema: Some(deferred.schema.clone()),
+            identifier: Some(deferred.identifier.clone()),
+            ..own
+        },
+        None => own,
+    };
+    Ok(RelationObject::value(relation, runtime.naming))
 }
 
 /// `source(name, table)`

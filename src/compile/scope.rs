@@ -389,8 +389,8 @@ impl Answers {
 
 /// Whether a node builds something in the warehouse that `this` can name.
 fn has_relation(node: &Node) -> bool {
-    use crate::manifest::ResourceType::{Model, Seed, Snapshot, Test};
-    matches!(node.resource_type, Model | Seed | Snapshot | Test)
+    use crate::manifest::ResourceType::{Function, Model, Seed, Snapshot, Test};
+    matches!(node.resource_type, Function | Model | Seed | Snapshot | Test)
 }
 
 /// The scope as a Jinja value.

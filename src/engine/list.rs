@@ -19,6 +19,7 @@ const TYPES: &[ResourceType] = &[
     ResourceType::SemanticModel,
     ResourceType::Metric,
     ResourceType::SavedQuery,
+    ResourceType::Function,
 ];
 
 /// dbt's keys of `--output json`.

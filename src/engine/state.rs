@@ -13,7 +13,7 @@ use crate::artifacts::{self, Built, Inputs, KeptState};
 use crate::compile::{Deferred, Runtime};
 use crate::diag::{Code, Diagnostic};
 use crate::execute::RunResults;
-use crate::manifest::{Manifest, UniqueId};
+use crate::manifest::{Manifest, ResourceType, UniqueId};
 use crate::project::Project;
 use crate::select::Earlier;
 use crate::select::state::{Digests, EarlierManifest, LoadTimes, built_in};
@@ -224,9 +224,13 @@ pub(super) fn deferred_relations(
             database: old.database.clone(),
             schema: old.schema.clone(),
             identifier: old.alias.clone(),
-            always: favor && !selected.contains(id),
+            // No catalog tells which functions there are: what this run does not build is taken from the state.
+            always: (favor || id.starts_with("function.")) && !selected.contains(id),
         })
     };
-    let refable = manifest.nodes.values().filter(|node| node.resource_type.is_refable());
+    let refable = manifest
+        .nodes
+        .values()
+        .filter(|node| node.resource_type.is_refable() || node.resource_type == ResourceType::Function);
     refable.filter_map(|node| Some((node.unique_id.clone(), deferred(&node.unique_id)?))).collect()
 }

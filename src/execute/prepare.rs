@@ -75,7 +75,7 @@ fn schema_of(runtime: &Runtime, node: &Node) -> SchemaName {
 fn builds_relation(runtime: &Runtime, node: &Node) -> bool {
     match node.resource_type {
         ResourceType::Model => !node.is_ephemeral(),
-        ResourceType::Seed | ResourceType::Snapshot => true,
+        ResourceType::Seed | ResourceType::Snapshot | ResourceType::Function => true,
         ResourceType::Test => node.config.store_failures().unwrap_or_else(|| {
             runtime.project.flags.get("STORE_FAILURES").and_then(serde_json::Value::as_bool).unwrap_or(false)
         }),

@@ -176,6 +176,7 @@ impl NodeRef {
             }
             ResourceType::Seed => format!("seed file {}", self.relation),
             ResourceType::Snapshot => format!("snapshot {}", self.relation),
+            ResourceType::Function => format!("function {}", self.relation),
             ResourceType::UnitTest => {
                 format!("unit_test {}::{}", self.tested.as_deref().unwrap_or_default(), self.name)
             }

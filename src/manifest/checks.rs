@@ -16,7 +16,11 @@ const CHOICES: &[(&str, &[&str])] = &[
     ("hard_deletes", &["ignore", "invalidate", "new_record"]),
     ("severity", &["warn", "error"]),
     ("on_error", &["skip_children", "continue"]),
+    ("volatility", &["deterministic", "stable", "non-deterministic"]),
 ];
+
+/// What a function may give.
+const FUNCTIONS: &[&str] = &["scalar", "aggregate", "table"];
 
 const CONSTRAINTS: &[&str] = &["check", "not_null", "unique", "primary_key", "foreign_key", "custom"];
 
@@ -97,6 +101,7 @@ pub fn config(node: &Node, diags: &mut Vec<Diagnostic>) {
     match node.resource_type {
         ResourceType::Snapshot => check.snapshot(),
         ResourceType::Model => check.model(),
+        ResourceType::Function => check.function(),
         ResourceType::Test if node.config.materialized() != "test" => {
             check.report("materialized", "of a test must be `test`", "");
         }
@@ -156,6 +161,21 @@ impl Check<'_> {
         }
         if self.node.config.materialized() != "snapshot" {
             self.report("materialized", "of a snapshot must be `snapshot`", "");
+        }
+    }
+
+    fn function(&mut self) {
+        let config = &self.node.config;
+        let kind = config.str("type").unwrap_or("scalar");
+        if !FUNCTIONS.contains(&kind) {
+            let problem = format!("must be one of {}", FUNCTIONS.join(", "));
+            self.report("type", &problem, "");
+        }
+        if config.materialized() != "function" {
+            self.report("materialized", "of a function must be `function`", "");
+        }
+        if matches!(&self.node.detail, Detail::Function(function) if function.returns.is_none()) {
+            self.missing("returns", "describe what it gives under `functions:` of a properties file");
         }
     }
 

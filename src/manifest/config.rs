@@ -18,6 +18,7 @@ struct Defaults {
     plain: Map<String, Value>,
     semantic: Map<String, Value>,
     saved_query: Map<String, Value>,
+    function: Map<String, Value>,
 }
 
 static DEFAULTS: LazyLock<Defaults> = LazyLock::new(Defaults::new);
@@ -64,6 +65,13 @@ impl Defaults {
             unit_test: object(json!({"tags": [], "meta": {}, "enabled": true, "static_analysis": null})),
             plain: object(json!({"enabled": true, "tags": [], "meta": {}})),
             semantic: object(json!({"enabled": true, "group": null, "meta": {}})),
+            function: with(
+                &node,
+                json!({
+                    "materialized": "function", "type": "scalar", "volatility": null, "runtime_version": null,
+                    "entry_point": null,
+                }),
+            ),
             saved_query: object(json!({
                 "enabled": true, "group": null, "meta": {}, "export_as": null, "schema": null,
                 "cache": {"enabled": false},
@@ -98,6 +106,7 @@ pub fn defaults(resource: ResourceType) -> &'static Map<String, Value> {
         ResourceType::Analysis | ResourceType::Operation | ResourceType::SqlOperation => &DEFAULTS.node,
         ResourceType::SemanticModel | ResourceType::Metric => &DEFAULTS.semantic,
         ResourceType::SavedQuery => &DEFAULTS.saved_query,
+        ResourceType::Function => &DEFAULTS.function,
         _ => &DEFAULTS.plain,
     }
 }

@@ -84,6 +84,10 @@ impl Serialize for NodeEntry<'_> {
             Detail::Model(model) => model_entries(&mut map, model)?,
             Detail::GenericTest(test) => test_entries(&mut map, test)?,
             Detail::Operation { index } => map.serialize_entry("index", index)?,
+            Detail::Function(function) => entries!(map, {
+                "arguments": function.arguments,
+                "returns": function.returns,
+            }),
             Detail::Seed { .. } | Detail::Snapshot | Detail::SingularTest | Detail::Analysis => {}
         }
         map.end()
@@ -98,7 +102,7 @@ impl NodeEntry<'_> {
             "refs": node.refs,
             "sources": node.sources,
             "metrics": node.metrics,
-            "functions": EMPTY,
+            "functions": node.functions,
             "depends_on": depends_on(&node.depends_on_macros, &node.depends_on_nodes),
             "compiled_path": self.compiled.and_then(|compiled| compiled.path),
         });
@@ -513,6 +517,7 @@ impl ResourceType {
             Self::SemanticModel => Some("semantic_models"),
             Self::Metric => Some("metrics"),
             Self::SavedQuery => Some("saved_queries"),
+            Self::Function => Some("functions"),
             Self::Macro => Some("macros"),
             Self::Group => Some("groups"),
             Self::Operation | Self::SqlOperation | Self::Doc => None,

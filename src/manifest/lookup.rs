@@ -43,6 +43,7 @@ pub(super) struct Index {
     /// (source, table) -> sources of any package.
     sources: HashMap<(String, String), Vec<UniqueId>>,
     disabled_refs: HashMap<String, Vec<UniqueId>>,
+    functions: HashMap<String, Vec<UniqueId>>,
 }
 
 /// It is made anew from what it leads to.
@@ -61,6 +62,9 @@ impl Manifest {
         let mut index = Index::default();
         for node in self.nodes.values().filter(|node| node.resource_type.is_refable()) {
             index.refs.entry(node.name.clone()).or_default().push(node.unique_id.clone());
+        }
+        for node in self.nodes.values().filter(|node| node.resource_type == ResourceType::Function) {
+            index.functions.entry(node.name.clone()).or_default().push(node.unique_id.clone());
         }
         for source in self.sources.values() {
             let key = (source.source_name.clone(), source.name.clone());
@@ -147,6 +151,26 @@ impl Manifest {
         let disabled = self.disabled.values().flatten().find(
             |disabled| matches!(disabled, Disabled::Source(found) if found.source_name == source && found.name == table),
         );
+        Err(disabled.map_or(Missing::NotFound, Missing::Disabled))
+    }
+
+    /// The function that `function(name)` or `function(package, name)` means when it is written in `package`.
+    pub fn resolve_function<'a>(&'a self, package: &str, call: &[String]) -> Result<&'a Arc<Node>, Missing<'a>> {
+        let (explicit, name) = match call {
+            [name] => (None, name),
+            [explicit, name] => (Some(explicit.as_str()), name),
+            _ => return Err(Missing::NotFound),
+        };
+        let named = self.index.functions.get(name).map(Vec::as_slice).unwrap_or_default();
+        for place in self.search_order(package, explicit) {
+            let mut found = named.iter().filter_map(|id| self.nodes.get(id));
+            if let Some(found) = found.find(|node| place.is_none_or(|package| *node.package == *package)) {
+                return Ok(found);
+            }
+        }
+        let disabled = self.disabled.values().flatten().find(|disabled| {
+            matches!(disabled, Disabled::Node(node) if node.resource_type == ResourceType::Function && node.name == *name)
+        });
         Err(disabled.map_or(Missing::NotFound, Missing::Disabled))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Built once by [`parse`]; nothing downstream changes it.
 
-mod capture;
+pub(crate) mod capture;
 mod checks;
 pub mod config;
 mod dispatch;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use macro_rules_attribute::derive;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::diag::Span;
@@ -30,6 +31,7 @@ pub enum ResourceType {
     SemanticModel,
     Metric,
     SavedQuery,
+    Function,
     Macro,
     Doc,
     Group,
@@ -51,6 +53,7 @@ impl ResourceType {
             Self::SemanticModel => "semantic_model",
             Self::Metric => "metric",
             Self::SavedQuery => "saved_query",
+            Self::Function => "function",
             Self::Macro => "macro",
             Self::Doc => "doc",
             Self::Group => "group",
@@ -60,10 +63,23 @@ impl ResourceType {
     /// The type that [`ResourceType::as_str`] calls so, of those that can be selected.
     pub fn parse(text: &str) -> Option<Self> {
         use ResourceType::{
-            Analysis, Exposure, Metric, Model, SavedQuery, Seed, SemanticModel, Snapshot, Source, Test, UnitTest,
+            Analysis, Exposure, Function, Metric, Model, SavedQuery, Seed, SemanticModel, Snapshot, Source, Test,
+            UnitTest,
         };
-        let all =
-            [Model, Seed, Snapshot, Test, UnitTest, Source, Exposure, Analysis, SemanticModel, Metric, SavedQuery];
+        let all = [
+            Model,
+            Seed,
+            Snapshot,
+            Test,
+            UnitTest,
+            Source,
+            Exposure,
+            Analysis,
+            SemanticModel,
+            Metric,
+            SavedQuery,
+            Function,
+        ];
         all.into_iter().find(|kind| kind.as_str() == text)
     }
 
@@ -154,6 +170,8 @@ pub struct Node {
     /// `source(a, b)` calls.
     pub sources: Vec<(String, String)>,
     pub metrics: Vec<Vec<String>>,
+    /// `function(name)` and `function(package, name)` calls.
+    pub functions: Vec<Vec<String>>,
     pub depends_on_nodes: Vec<UniqueId>,
     pub depends_on_macros: Vec<UniqueId>,
     pub language: &'static str,
@@ -196,6 +214,7 @@ impl Node {
             refs: Vec::new(),
             sources: Vec::new(),
             metrics: Vec::new(),
+            functions: Vec::new(),
             depends_on_nodes: Vec::new(),
             depends_on_macros: Vec::new(),
             language: "sql",
@@ -218,9 +237,32 @@ pub enum Detail {
     GenericTest(GenericTest),
     SingularTest,
     Analysis,
+    Function(FunctionDetail),
     Operation {
         index: usize,
     },
+}
+
+/// What a function of the user's own takes and gives.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Stored!)]
+pub struct FunctionDetail {
+    pub arguments: Vec<FunctionArgument>,
+    /// None only until its properties are read.
+    pub returns: Option<FunctionReturns>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Stored!)]
+pub struct FunctionArgument {
+    pub name: String,
+    pub data_type: String,
+    pub description: Option<String>,
+    pub default_value: Option<Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Stored!)]
+pub struct FunctionReturns {
+    pub data_type: String,
+    pub description: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Stored!)]

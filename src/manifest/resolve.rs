@@ -98,7 +98,36 @@ impl Resolver<'_> {
             body: &node.body,
             severity: if test { Severity::Warning } else { Severity::Error },
         };
-        self.edges(&asker, &node.refs, &node.sources)
+        let mut edges = self.edges(&asker, &node.refs, &node.sources);
+        for call in &node.functions {
+            match self.manifest.resolve_function(&node.package, call) {
+                Ok(found) => edges.push(&found.unique_id),
+                Err(missing) => {
+                    edges.complete = false;
+                    edges.problems.extend(self.missing_function(&asker, call, &missing));
+                }
+            }
+        }
+        edges
+    }
+
+    fn missing_function(&self, asker: &Asker<'_>, call: &[String], missing: &Missing<'_>) -> Option<Diagnostic> {
+        let name = call.last()?;
+        if self.broken.names.contains(name) || self.broken.properties {
+            return None;
+        }
+        let (what, code, label) = match missing {
+            Missing::Disabled(_) => ("is disabled", Code::DisabledRef, "this function is switched off"),
+            _ => ("is not in this project", Code::RefNotFound, "no function has this name"),
+        };
+        let message = format!("{} `{}` calls function `{name}`, which {what}", asker.what, asker.name);
+        let diagnostic = asker.place(name).put(Diagnostic::new(asker.severity, code, message), label);
+        let functions = self.manifest.nodes.values().filter(|node| node.resource_type == ResourceType::Function);
+        let diagnostic = diagnostic.node(&**asker.unique_id);
+        Some(match suggest::nearest(name, functions.map(|node| node.name.as_str())) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic,
+        })
     }
 
     fn exposure(&self, exposure: &super::Exposure) -> Edges {

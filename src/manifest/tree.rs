@@ -124,7 +124,8 @@ fn tree_of(resource: ResourceType) -> ResourceType {
         | ResourceType::UnitTest
         | ResourceType::SemanticModel
         | ResourceType::Metric
-        | ResourceType::SavedQuery => resource,
+        | ResourceType::SavedQuery
+        | ResourceType::Function => resource,
         _ => ResourceType::Model,
     }
 }
@@ -143,6 +144,7 @@ impl Trees {
             (ResourceType::SemanticModel, "semantic-models", &trees.semantic_models),
             (ResourceType::Metric, "metrics", &trees.metrics),
             (ResourceType::SavedQuery, "saved-queries", &trees.saved_queries),
+            (ResourceType::Function, "functions", &trees.functions),
         ];
         let mut by_type = HashMap::new();
         for (resource, name, tree) in of_types {

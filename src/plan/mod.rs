@@ -44,14 +44,14 @@ impl Verb {
 
     /// The resource types that this command works on.
     pub fn resource_types(self) -> &'static [ResourceType] {
-        use ResourceType::{Analysis, Exposure, Model, SavedQuery, Seed, Snapshot, Source, Test, UnitTest};
+        use ResourceType::{Analysis, Exposure, Function, Model, SavedQuery, Seed, Snapshot, Source, Test, UnitTest};
         match self {
-            Self::Build => &[Model, Seed, Snapshot, Test, UnitTest, Exposure, SavedQuery],
+            Self::Build => &[Model, Seed, Snapshot, Test, UnitTest, Exposure, SavedQuery, Function],
             Self::Run => &[Model],
             Self::Test => &[Test, UnitTest],
             Self::Seed => &[Seed],
             Self::Snapshot => &[Snapshot],
-            Self::Compile | Self::Show => &[Model, Seed, Snapshot, Test, Analysis],
+            Self::Compile | Self::Show => &[Model, Seed, Snapshot, Test, Analysis, Function],
             Self::Freshness => &[Source],
             Self::Clone => &[Model, Seed, Snapshot],
         }

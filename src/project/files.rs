@@ -88,6 +88,7 @@ enum Kind {
     Analysis,
     Macro,
     Snapshot,
+    Function,
     Doc,
     Property,
 }
@@ -118,6 +119,7 @@ pub(super) fn discover(root: &Path, prefix: &str, paths: &Paths, known: &Known, 
             Kind::Analysis => &mut files.analyses,
             Kind::Macro => &mut files.macros,
             Kind::Snapshot => &mut files.snapshots,
+            Kind::Function => &mut files.functions,
             Kind::Doc => &mut files.docs,
             Kind::Property => &mut files.properties,
         };
@@ -152,13 +154,14 @@ fn find(
     ignored: &Gitignore,
     diags: &mut Vec<Diagnostic>,
 ) -> BTreeMap<(Kind, String), FilePath> {
-    let kinds: [(Role, &Vec<String>); 7] = [
+    let kinds: [(Role, &Vec<String>); 8] = [
         (Role::Models, &paths.models),
         (Role::Seeds, &paths.seeds),
         (Role::Tests, &paths.tests),
         (Role::Analyses, &paths.analyses),
         (Role::Macros, &paths.macros),
         (Role::Snapshots, &paths.snapshots),
+        (Role::Functions, &paths.functions),
         (Role::Docs, &paths.docs),
     ];
     let mut roles: BTreeMap<&str, Vec<Role>> = BTreeMap::new();
@@ -195,6 +198,7 @@ enum Role {
     Analyses,
     Macros,
     Snapshots,
+    Functions,
     Docs,
 }
 
@@ -214,6 +218,7 @@ impl Role {
             (Self::Analyses, "sql") => Some(Kind::Analysis),
             (Self::Macros, "sql") => Some(Kind::Macro),
             (Self::Snapshots, "sql") => Some(Kind::Snapshot),
+            (Self::Functions, "sql" | "py" | "js") => Some(Kind::Function),
             _ => None,
         }
     }

@@ -154,8 +154,21 @@ impl Files {
     /// All files whose texts are read.
     fn into_texts(self) -> impl Iterator<Item = PackageFile> {
         // A new list has to be put here: the compiler says so.
-        let Self { models, seeds: _, tests, generic_tests, analyses, macros, snapshots, docs, properties, fixtures } =
-            self;
-        [models, tests, generic_tests, analyses, macros, snapshots, docs, properties, fixtures].into_iter().flatten()
+        let Self {
+            models,
+            seeds: _,
+            tests,
+            generic_tests,
+            analyses,
+            macros,
+            snapshots,
+            functions,
+            docs,
+            properties,
+            fixtures,
+        } = self;
+        [models, tests, generic_tests, analyses, macros, snapshots, functions, docs, properties, fixtures]
+            .into_iter()
+            .flatten()
     }
 }

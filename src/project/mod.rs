@@ -206,6 +206,7 @@ pub struct Paths {
     pub analyses: Vec<String>,
     pub macros: Vec<String>,
     pub snapshots: Vec<String>,
+    pub functions: Vec<String>,
     pub docs: Vec<String>,
     pub assets: Vec<String>,
     pub target: String,
@@ -235,6 +236,7 @@ pub struct Trees {
     pub semantic_models: Option<yaml::Node>,
     pub metrics: Option<yaml::Node>,
     pub saved_queries: Option<yaml::Node>,
+    pub functions: Option<yaml::Node>,
     pub analyses: Option<yaml::Node>,
 }
 
@@ -259,6 +261,8 @@ pub struct Files {
     pub analyses: Vec<PackageFile>,
     pub macros: Vec<PackageFile>,
     pub snapshots: Vec<PackageFile>,
+    /// `.sql`, `.py` and `.js`.
+    pub functions: Vec<PackageFile>,
     /// `.md`.
     pub docs: Vec<PackageFile>,
     /// `.yml` and `.yaml`.

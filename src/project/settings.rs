@@ -229,16 +229,15 @@ fn paths(fields: &mut Fields<'_>) -> Paths {
     let analyses = list("analysis-paths", "analyses");
     let macros = list("macro-paths", "macros");
     let snapshots = list("snapshot-paths", "snapshots");
+    let functions = list("function-paths", "functions");
     let models = models.unwrap_or(model_paths);
     let seeds = seeds.unwrap_or(seed_paths);
-    let everything = [&models, &seeds, &tests, &analyses, &macros, &snapshots];
+    let everything = [&models, &seeds, &tests, &analyses, &macros, &snapshots, &functions];
     let mut all: Vec<String> = everything.into_iter().flatten().cloned().collect();
     all.sort();
     all.dedup();
     let docs = fields.texts("docs-paths").map_or(all, |docs| checked(fields, "docs-paths", docs));
-    for name in ["function-paths", "osi-paths"] {
-        unsupported(fields, name);
-    }
+    unsupported(fields, "osi-paths");
     let target = moved(fields, "target-path", "target", Deprecation::ConfigTargetPath);
     let clean_targets = fields.texts("clean-targets").unwrap_or_else(|| vec![target.clone()]);
     Paths {
@@ -248,6 +247,7 @@ fn paths(fields: &mut Fields<'_>) -> Paths {
         analyses,
         macros,
         snapshots,
+        functions,
         docs,
         assets: fields.texts("asset-paths").unwrap_or_default(),
         log: moved(fields, "log-path", "logs", Deprecation::ConfigLogPath),
@@ -327,7 +327,6 @@ fn unsupported(fields: &mut Fields<'_>, name: &'static str) {
 }
 
 fn trees(fields: &mut Fields<'_>) -> Trees {
-    unsupported(fields, "functions");
     Trees {
         models: fields.map_node("models"),
         seeds: fields.map_node("seeds"),
@@ -339,6 +338,7 @@ fn trees(fields: &mut Fields<'_>) -> Trees {
         semantic_models: fields.map_node("semantic-models"),
         metrics: fields.map_node("metrics"),
         saved_queries: fields.map_node("saved-queries"),
+        functions: fields.map_node("functions"),
         analyses: fields.map_node("analyses"),
     }
 }

@@ -131,6 +131,7 @@ pub(super) fn check(method: &Method, value: &str, criterion: &str) -> Result<()>
             "semantic_model",
             "metric",
             "saved_query",
+            "function",
         ],
         Method::TestType => &["generic", "singular", "data", "unit", "schema"],
         Method::Access => &["private", "protected", "public"],

@@ -31,6 +31,7 @@ semantic_models:
     primary_entity: order
     dimensions: [{name: at, type: time, type_params: {time_granularity: day}}]
     measures: [{name: order_count, agg: sum, expr: 1, agg_time_dimension: at, create_metric: true}]
+functions: [{name: add_tax, arguments: [{name: x, data_type: integer}], returns: {data_type: integer}}]
 saved_queries: [{name: counted, query_params: {metrics: [order_count]}}]
 exposures: [{name: board, type: dashboard, owner: {name: Ann}, depends_on: ["ref('orders')"]}]
 groups: [{name: team, owner: {name: Ann}}]
@@ -43,6 +44,7 @@ fn shop() -> Probe {
     let probe = Probe::new("on-run-start: select 1\n");
     probe.file("models/schema.yml", SCHEMA);
     probe.file("models/orders.sql", "select 1 as id");
+    probe.file("functions/add_tax.sql", "x * 2");
     probe.file("models/notes.md", "{% docs note %}words{% enddocs %}");
     probe.file("seeds/shops.csv", "id\n1\n");
     probe.file("tests/singular.sql", "select 1 where 1 = 0");

@@ -100,11 +100,13 @@ fn sample(kind: &str, key: &str) -> Value {
         "limit" | "lookback" => json!(2),
         "materialized" => json!(match kind {
             "data test" => "test",
-            "seed" | "snapshot" => kind,
+            "seed" | "snapshot" | "function" => kind,
             _ => "table",
         }),
         "merge_exclude_columns" | "merge_update_columns" | "tags" | "packages" => json!(["id"]),
         "cache" => json!({"enabled": true}),
+        "type" => json!("scalar"),
+        "volatility" => json!("deterministic"),
         "export_as" => json!("table"),
         "meta" => json!({"owner": "a"}),
         "on_configuration_change" => json!("apply"),
@@ -149,6 +151,7 @@ fn member(kind: &str, name: &str, key: &str) -> Option<(String, Value)> {
         "unit test" => {
             json!({"unit_tests": [{"name": name, "model": "base", "given": [], "expect": {"rows": []}, "config": config}]})
         }
+        "function" => json!({"functions": [{"name": name, "returns": {"data_type": "integer"}, "config": config}]}),
         "semantic model" => json!({"semantic_models": [{"name": name, "model": "ref('base')", "config": config}]}),
         "metric" => json!({"metrics": [{
             "name": name, "label": name, "type": "simple", "type_params": {"measure": "row_count"}, "config": config,
@@ -185,6 +188,7 @@ fn beside(kind: &str, name: &str) -> Option<(String, String)> {
         "model" | "read by macros" => (format!("models/{name}.sql"), "select 1 as id".to_owned()),
         "seed" => (format!("seeds/{name}.csv"), "id\n1\n".to_owned()),
         "data test" => (format!("tests/{name}.sql"), "select 1 as id".to_owned()),
+        "function" => (format!("functions/{name}.sql"), "1".to_owned()),
         "macro" => (format!("macros/{name}.sql"), format!("{{% macro {name}() %}}{{% endmacro %}}")),
         _ => return None,
     })

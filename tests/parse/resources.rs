@@ -223,10 +223,3 @@ fn packages_are_parsed_with_their_own_names() {
     assert_eq!(ids(&a.depends_on_nodes), ["model.kit.k"]);
     assert_eq!(ids(&a.depends_on_macros), ["macro.kit.kit_macro"]);
 }
-
-#[test]
-fn what_is_no_part_of_this_version_is_named_not_read() {
-    let warnings = TestProject::new().file("models/m.yml", "functions: [{name: m}]\n").warnings();
-    assert!(warnings.contains("warning[not-supported]: `functions` are not supported by this version"), "{warnings}");
-    assert!(warnings.contains("models/m.yml:1:1"), "{warnings}");
-}

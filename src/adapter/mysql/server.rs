@@ -134,6 +134,7 @@ pub(super) fn capabilities(version: &str, comment: &str) -> Capabilities {
         upsert: Upsert::OnDuplicateKey,
         transactional_ddl: false,
         create_or_replace_table: mariadb,
+        create_or_replace_function: mariadb,
         add_index_if_not_exists: mariadb,
         md5: mariadb || number < (9, 6, 0),
         except_intersect: if mariadb { number >= (10, 3, 0) } else { number >= (8, 0, 31) },

@@ -31,6 +31,7 @@ pub struct Seen {
     pub sources: Vec<(String, String)>,
     /// A name, or a package and a name, each.
     pub metrics: Vec<Vec<String>>,
+    pub functions: Vec<Vec<String>>,
     /// All `config(...)` calls, merged.
     pub config: Map<String, serde_json::Value>,
     /// The same as it was given, the last one of each key.
@@ -69,6 +70,7 @@ pub fn node_context(
         .set("source", source)
         .set("config", config)
         .set("metric", metric(recorder.clone()))
+        .set("function", called_function(recorder.clone(), this.clone()))
         .set("builtins", builtins)
         .set("this", this)
         .set("model", Value::from_object(Model { node: node.clone(), json: OnceLock::new() }))
@@ -117,6 +119,27 @@ fn source(recorder: Arc<Recorder>, this: Value) -> Value {
         recorder.with(|seen| seen.sources.push((name, table)));
         Ok(this.clone())
     })
+}
+
+/// `function(name)` and `function(package, name)`: a function that is built before what calls it.
+fn called_function(recorder: Arc<Recorder>, this: Value) -> Value {
+    function("function", move |_, args| {
+        let call = function_call(args)?;
+        recorder.with(|seen| seen.functions.push(call));
+        Ok(this.clone())
+    })
+}
+
+/// Reads the arguments of a `function`: a name, or a package and a name.
+///
+/// # Errors
+/// They are not what `function` takes.
+pub fn function_call(args: &mut Args<'_>) -> Result<Vec<String>, Error> {
+    let names = args.rest().iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+    match names {
+        Some(names) if matches!(names.len(), 1 | 2) => Ok(names),
+        _ => Err(fail("function() takes a name, or a package and a name, as strings")),
+    }
 }
 
 /// `metric(name)` and `metric(package, name)` say what a node depends on; there is nothing to render.
@@ -318,7 +341,6 @@ pub fn parse_names(
                 }),
             )]),
         ),
-        ("function", unsupported("function", "user-defined functions")),
     ]);
     names
 }
@@ -330,13 +352,6 @@ fn try_or_compiler_error() -> Value {
         let callable = args.take("func")?;
         let rest = args.rest();
         callable.call(state, &rest).map_err(|_| fail(message))
-    })
-}
-
-fn unsupported(name: &'static str, what: &'static str) -> Value {
-    function(name, move |_, _| {
-        let message = format!("`{name}()` is not supported: this version has no {what}");
-        Err(crate::jinja::raise(crate::diag::Diagnostic::error(crate::diag::Code::NotSupported, message).boxed()))
     })
 }
 

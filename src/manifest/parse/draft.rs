@@ -9,7 +9,7 @@ use super::fqn_of;
 use super::properties::NodePatch;
 use crate::diag::{Code, Diagnostic, SourceFile, Span};
 use crate::jinja::{BlockKind, blocks};
-use crate::manifest::{Checksum, Detail, ModelDetail, ResourceType, UniqueId, hash};
+use crate::manifest::{Checksum, Detail, FunctionDetail, ModelDetail, ResourceType, UniqueId, hash};
 use crate::project::{FilePath, Hook, Package, PackageFile, Project};
 
 /// A node to be: its name, its text, its place.
@@ -41,6 +41,7 @@ pub fn drafts(project: &Project, maximum_seed_bytes: u64, diags: &mut Vec<Diagno
         outcomes.par_extend(files.snapshots.par_iter().map(|file| snapshots(package, file)));
         outcomes.par_extend(files.tests.par_iter().map(|file| Ok(vec![singular_test(package, file)])));
         outcomes.par_extend(files.analyses.par_iter().map(|file| Ok(vec![analysis(package, file)])));
+        outcomes.par_extend(files.functions.par_iter().map(|file| function(package, file)));
         outcomes.push(Ok(hooks(package)));
     }
     let mut drafts = Vec::new();
@@ -104,6 +105,32 @@ fn model(package: &Package, file: &PackageFile) -> Result<Vec<Draft>, Vec<Diagno
     }
     let detail = Detail::Model(ModelDetail::default());
     Ok(vec![from_file(package, file, ResourceType::Model, file.path.relative.clone(), detail)])
+}
+
+fn function(package: &Package, file: &PackageFile) -> Result<Vec<Draft>, Vec<Diagnostic>> {
+    let language = match file.path.original.rsplit_once('.') {
+        Some((_, "py")) => "Python",
+        Some((_, "js")) => "JavaScript",
+        _ => {
+            let path = file.path.relative.clone();
+            return Ok(vec![from_file(
+                package,
+                file,
+                ResourceType::Function,
+                path,
+                Detail::Function(FunctionDetail::default()),
+            )]);
+        }
+    };
+    let message = format!(
+        "function `{}` is written in {language}, which none of the databases of this version can run",
+        stem(&file.path.relative)
+    );
+    Err(vec![
+        Diagnostic::error(Code::NotSupported, message)
+            .at(Span::line(&file.source, 1), "")
+            .help("write it in SQL, or list the file in .dbtignore"),
+    ])
 }
 
 fn singular_test(package: &Package, file: &PackageFile) -> Draft {

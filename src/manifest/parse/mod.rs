@@ -6,6 +6,7 @@ mod deprecated;
 mod doc;
 mod draft;
 mod exposure;
+mod function;
 mod generic_test;
 mod group;
 mod inert;

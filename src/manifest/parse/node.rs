@@ -162,6 +162,7 @@ impl Builder<'_> {
         node.refs.extend(seen.refs.iter().cloned());
         node.sources.extend(seen.sources.iter().cloned());
         node.metrics.extend(seen.metrics.iter().cloned());
+        node.functions.extend(seen.functions.iter().cloned());
         node.depends_on_macros = context.called();
     }
 
@@ -206,6 +207,9 @@ impl Builder<'_> {
         if let Some((text, blocks)) = version.and_then(|version| version.description.as_ref()) {
             node.description = text.clone();
             node.doc_blocks = blocks.clone();
+        }
+        if let (Detail::Function(function), Some(signature)) = (&mut node.detail, &patch.signature) {
+            function.clone_from(signature);
         }
         if node.resource_type == ResourceType::Model {
             self.describe_model(node, patch, version);

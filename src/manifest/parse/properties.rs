@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::call::parse_call;
 use super::doc::Describer;
 use super::exposure::{ExposureEntry, read_exposure};
+use super::function::signature;
 use super::group::{GroupEntry, read_group};
 use super::macros::{MacroPatch, read_macro};
 use super::metric::{MetricEntry, read_metric};
@@ -19,7 +20,7 @@ use crate::diag::{Code, Deprecation, Diagnostic, Span, suggest};
 use crate::jinja::{Context, Engine};
 use crate::manifest::known::{self, KnownConfigs};
 use crate::manifest::semantic::{CustomGranularity, TimeSpine};
-use crate::manifest::{ColumnInfo, ResourceType, config, merge, tree};
+use crate::manifest::{ColumnInfo, FunctionDetail, ResourceType, config, merge, tree};
 use crate::project::{self, PackageFile};
 use crate::yaml::{self, Fields, Key, Mapping, Node, Yaml};
 
@@ -61,6 +62,8 @@ pub struct NodePatch {
     pub time_spine: Option<TimeSpine>,
     /// Of a snapshot without SQL: `ref('orders')`.
     pub relation: Option<(String, Span)>,
+    /// Of a function: what it takes and gives.
+    pub signature: Option<FunctionDetail>,
 }
 
 #[derive(Debug, Clone)]
@@ -141,9 +144,6 @@ pub struct Reader<'a> {
     pub diags: Vec<Diagnostic>,
 }
 
-/// Keys of this version's gaps.
-const UNSUPPORTED: &[&str] = &["functions"];
-
 const KEYS: &[&str] = &[
     "models",
     "seeds",
@@ -158,6 +158,7 @@ const KEYS: &[&str] = &[
     "semantic_models",
     "metrics",
     "saved_queries",
+    "functions",
     "anchors",
     "version",
 ];
@@ -236,21 +237,15 @@ impl Reader<'_> {
                     found.saved_queries.extend(read_saved_query(self, entry));
                 }
             }
-            name if UNSUPPORTED.contains(&name) => self.unsupported(key, &format!("`{name}`")),
+            "functions" => self.nodes(ResourceType::Function, key, node, found),
             _ => self.unknown_section(key),
         }
     }
 
     fn unknown_section(&mut self, key: &Key) {
-        let near = suggest::nearest(&key.name, KEYS.iter().chain(UNSUPPORTED).copied());
+        let near = suggest::nearest(&key.name, KEYS.iter().copied());
         let custom = Deprecation::CustomTopLevelKey;
         self.diags.push(yaml::unknown_key(&self.file.source, key, "a properties file", near, custom));
-    }
-
-    pub fn unsupported(&mut self, key: &Key, what: &str) {
-        let span = self.span(&key.range);
-        let message = format!("{what} are not supported by this version and are left out");
-        self.diags.push(Diagnostic::warning(Code::NotSupported, message).at(span, "not read"));
     }
 
     /// The items of a section's list.
@@ -339,6 +334,7 @@ impl Reader<'_> {
             deprecation_date: read.deprecation_date,
             time_spine: read.time_spine,
             relation: read.relation.map(|(text, range)| (text, self.span(&range))),
+            signature: read.signature,
             place,
         })
     }
@@ -487,6 +483,7 @@ struct NodeFields {
     /// Keys of the form of the semantic layer that dbt 1.12 writes on models.
     semantics: Vec<Key>,
     relation: Option<(String, Range<u32>)>,
+    signature: Option<FunctionDetail>,
 }
 
 impl NodeFields {
@@ -510,6 +507,7 @@ impl NodeFields {
                 None
             },
             semantics: if model { taken_keys(fields, SEMANTIC_KEYS) } else { Vec::new() },
+            signature: if kind == ResourceType::Function { signature(fields) } else { None },
             relation: if kind == ResourceType::Snapshot { fields.spanned_str("relation") } else { None },
         })
     }

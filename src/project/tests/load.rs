@@ -82,7 +82,7 @@ dbt-cloud: {project-id: 1}
 
 #[test]
 fn old_and_unknown_keys_are_warned_of() {
-    let text = "name: shop\nprofile: shop\nsource-paths: [m]\ndata-paths: d\nlog-path: elsewhere\nmodel-pahts: [x]\nfunctions: {+enabled: true}\n";
+    let text = "name: shop\nprofile: shop\nsource-paths: [m]\ndata-paths: d\nlog-path: elsewhere\nmodel-pahts: [x]\n";
     let project = Fixture::new(&[("dbt_project.yml", text)]).load();
     assert_eq!(project.root_package().config.paths.models, ["m"]);
     assert_eq!(project.root_package().config.paths.seeds, ["d"]);
@@ -94,11 +94,10 @@ fn old_and_unknown_keys_are_warned_of() {
             "`source-paths` is now called `model-paths`",
             "`data-paths` is now called `seed-paths`",
             "`log-path` in dbt_project.yml is deprecated",
-            "`functions` has no effect: this engine has no such resources",
             "`model-pahts` is not a known key of a project file",
         ]
     );
-    assert_eq!(project.warnings[4].primary.as_ref().unwrap().text, "did you mean `model-paths`?");
+    assert_eq!(project.warnings[3].primary.as_ref().unwrap().text, "did you mean `model-paths`?");
 }
 
 #[test]

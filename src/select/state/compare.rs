@@ -137,6 +137,7 @@ impl<'a> Comparison<'a> {
             && node.fqn == old.fqn
             && same_relation(node, old)
             && same_interface(node, old)
+            && same_signature(node, old)
     }
 
     /// `state:modified.body` and its like. What is new differs in all that it has.
@@ -357,6 +358,13 @@ fn same_interface(node: &Node, old: &EarlierNode) -> bool {
     *latest == old.latest_version
         && model.access.as_str() == old.access.as_deref().unwrap_or("protected")
         && model.deprecation_date == old.deprecation_date
+}
+
+/// What a function takes and gives.
+fn same_signature(node: &Node, old: &EarlierNode) -> bool {
+    let Detail::Function(function) = &node.detail else { return true };
+    without_nulls(&json!(function.arguments)) == without_nulls(&old.arguments)
+        && without_nulls(&json!(function.returns)) == without_nulls(&old.returns)
 }
 
 fn same_source(source: &Source, old: &EarlierSource) -> bool {

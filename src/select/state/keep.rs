@@ -51,6 +51,10 @@ impl EarlierNode {
             };
             entry.columns = node.columns.iter().map(|(name, info)| (name.clone(), column(info))).collect();
         }
+        if let Detail::Function(function) = &node.detail {
+            entry.arguments = json!(function.arguments);
+            entry.returns = json!(function.returns);
+        }
         if let Detail::Model(model) = &node.detail {
             entry.contract = EarlierContract { enforced, checksum: contract_checksum(node) };
             entry.constraints.clone_from(&model.constraints);

@@ -55,6 +55,8 @@ pub struct EarlierManifest {
     pub metrics: Entries,
     #[serde(deserialize_with = "or_default", skip_serializing_if = "is_default")]
     pub saved_queries: Entries,
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "is_default")]
+    pub functions: HashMap<String, EarlierNode>,
 }
 
 /// `unique_id` → an entry of manifest.json.
@@ -97,6 +99,11 @@ pub struct EarlierNode {
     pub access: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
     pub deprecation_date: Option<String>,
+    /// Of functions.
+    #[serde(skip_serializing_if = "is_default")]
+    pub arguments: Value,
+    #[serde(skip_serializing_if = "is_default")]
+    pub returns: Value,
     /// Only in the state that Headwater keeps itself.
     #[serde(skip_serializing_if = "is_default")]
     pub kept: Option<Kept>,
