@@ -60,8 +60,7 @@ impl Nouns {
             ("write", function("write", write)),
             ("try_or_compiler_error", function("try_or_compiler_error", try_or_compiler_error)),
             ("submit_python_job", function("submit_python_job", python_models)),
-            ("metric", unsupported("metric", "metrics")),
-            ("function", unsupported("function", "user-defined functions")),
+            ("metric", function("metric", refs::metric)),
             ("validation", Value::from_pairs([("any", function("any", any_type))])),
             ("selected_resources", pyvalue::frozen(Arc::new(selected(options)))),
             ("invocation_args_dict", pyvalue::frozen(Arc::new(Json::Object(options.arguments.clone())))),
@@ -103,13 +102,6 @@ fn selected(options: &Options) -> Json {
 fn any_type(_: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {
     a.ignore_rest();
     Ok(Value::from(()))
-}
-
-fn unsupported(name: &'static str, what: &'static str) -> Value {
-    function(name, move |_, a| {
-        a.ignore_rest();
-        Err(jinja::raise(Diagnostic::error(Code::NotSupported, format!("{what} are not supported"))))
-    })
 }
 
 fn python_models(_: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {

@@ -63,6 +63,15 @@ fn referred(scope: &Arc<Scope>, node: &Node) -> Result<Relation, Error> {
     Ok(deferred.relation(own))
 }
 
+/// `metric(name)`, `metric(package, name)`: the metric's name. Computing it is MetricFlow's job.
+pub(super) fn metric(_: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {
+    let names = a.rest();
+    match names.as_slice() {
+        [name] | [_, name] if name.as_str().is_some() => Ok(name.clone()),
+        _ => Err(jinja::fail("metric() takes a name, or a package and a name, as strings")),
+    }
+}
+
 /// `function(name)`, `function(package, name)`: its name in the database.
 pub(super) fn called(state: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {
     let scope = scope::of(state)?;

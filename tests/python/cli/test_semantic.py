@@ -13,6 +13,7 @@ from conftest import Warehouse, write_project
 
 FILES = {
     "models/orders.sql": "select 1 as order_key, 2 as customer_id, date '2024-01-01' as ordered_at, 10 as amount",
+    "models/uses.sql": "select '{{ metric('share') }}' as name",
     "models/days.sql": "select date '2024-01-01' as day, 2024 as fy",
     "models/shop.yml": """\
         groups: [{name: finance, owner: {email: a@b.c}}]
@@ -106,8 +107,8 @@ def test_artifacts_hold_the_semantic_layer(shop: Path):
     parsed = parse_manifest(manifest)
     assert set(parsed.metrics) == {f"metric.shop.{name}" for name in METRICS}
     assert manifest["parent_map"]["saved_query.shop.weekly"] == ["metric.shop.share"]
-    assert manifest["child_map"]["semantic_model.shop.orders"] == [
-        f"metric.shop.{name}" for name in ("order_total", "food", "running", "repeat", "revenue")
+    assert sorted(manifest["child_map"]["semantic_model.shop.orders"]) == [
+        f"metric.shop.{name}" for name in ("food", "order_total", "repeat", "revenue", "running")
     ]
     assert manifest["group_map"] == {"finance": ["metric.shop.order_total"]}
 
@@ -158,6 +159,8 @@ def test_saved_queries_are_no_ops(shop: Path):
         "saved_query.shop.weekly": "no-op",
         "exposure.shop.board": "no-op",
     }
+    assert invoke(shop, "build", "--select", "uses").success
+    assert "'share'" in (shop / "target/compiled/shop/models/uses.sql").read_text()
     refused = invoke(shop, "build", "--export-saved-queries")
     assert not refused.success
     assert "MetricFlow" in str(refused.exception)
