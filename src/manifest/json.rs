@@ -128,8 +128,6 @@ impl NodeEntry<'_> {
     }
 }
 
-const EMPTY: [Value; 0] = [];
-
 fn model_entries<M: SerializeMap>(map: &mut M, model: &ModelDetail) -> Result<(), M::Error> {
     let constraints: Vec<Value> =
         model.constraints.iter().map(|constraint| full_constraint(constraint, true)).collect();
