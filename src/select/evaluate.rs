@@ -297,7 +297,8 @@ impl<'a> Evaluator<'a> {
 
     /// Tells that a criterion matches nothing, with the nearest thing that would.
     fn matches_nothing(&self, text: &str, expr: &Expr) -> Diagnostic {
-        let warning = Diagnostic::warning(Code::NoNodesSelected, format!("`{text}` matches nothing"));
+        let warning = Diagnostic::warning(Code::NoNodesSelected, format!("`{text}` matches nothing"))
+            .event("NoNodesForSelectionCriteria", serde_json::json!({"spec_raw": text}));
         let Expr::One(criterion) = expr else { return warning };
         let mut known: Vec<String> =
             self.members().flat_map(|(_, member)| method::values_of(&criterion.method, member)).collect();

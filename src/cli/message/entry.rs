@@ -62,7 +62,7 @@ fn cached(action: &str, relation: Key<'_>, other: Option<Key<'_>>) -> String {
 fn data(entry: &LogEntry<'_>) -> Value {
     let text = entry.text;
     match entry.detail {
-        Detail::Message => json!({"msg": text}),
+        Detail::Message => message(entry.event, text),
         Detail::Connection { kind } if matches!(entry.event, "NewConnection" | "ConnectionUsed") => {
             json!({"conn_name": text, "conn_type": kind})
         }
@@ -82,6 +82,26 @@ fn data(entry: &LogEntry<'_>) -> Value {
             }
             data
         }
+    }
+}
+
+/// Events whose text is a phrase with one of dbt's fields behind it; none: dbt has no field.
+const PHRASES: &[(&str, &str, Option<&str>)] = &[
+    ("UnableToPartialParse", "Unable to do partial parsing because ", Some("reason")),
+    ("DepsNoPackagesFound", "", None),
+    ("DepsStartPackageInstall", "Installing ", Some("package_name")),
+    ("DepsInstallInfo", "Installed from ", Some("version_name")),
+    ("DepsUpdateAvailable", "Updated version available: ", Some("version_latest")),
+    ("DepsUpToDate", "", None),
+    ("DepsListSubdirectory", "and subdirectory ", Some("subdirectory")),
+    ("DepsLockUpdating", "Updating lock file in file path: ", Some("lock_filepath")),
+];
+
+fn message(event: &str, text: &str) -> Value {
+    match PHRASES.iter().find(|(name, ..)| *name == event) {
+        Some((_, phrase, Some(field))) => json!({*field: text.strip_prefix(phrase).unwrap_or(text)}),
+        Some((.., None)) => json!({}),
+        None => json!({"msg": text}),
     }
 }
 

@@ -68,9 +68,18 @@ kinds! {
     BUILDING_CATALOG = "BuildingCatalog" "E044" Info;
     FINISHED_RUNNING_STATS = "FinishedRunningStats" "E047" Info;
 
+    UNABLE_TO_PARTIAL_PARSE = "UnableToPartialParse" "I024" Info;
     JINJA_LOG_WARNING = "JinjaLogWarning" "I061" Warn;
     JINJA_LOG_INFO = "JinjaLogInfo" "I062" Info;
     JINJA_LOG_DEBUG = "JinjaLogDebug" "I063" Debug;
+
+    DEPS_NO_PACKAGES_FOUND = "DepsNoPackagesFound" "M013" Info;
+    DEPS_START_PACKAGE_INSTALL = "DepsStartPackageInstall" "M014" Info;
+    DEPS_INSTALL_INFO = "DepsInstallInfo" "M015" Info;
+    DEPS_UPDATE_AVAILABLE = "DepsUpdateAvailable" "M016" Info;
+    DEPS_UP_TO_DATE = "DepsUpToDate" "M017" Info;
+    DEPS_LIST_SUBDIRECTORY = "DepsListSubdirectory" "M018" Info;
+    DEPS_LOCK_UPDATING = "DepsLockUpdating" "M031" Info;
 
     ARTIFACT_WRITTEN = "ArtifactWritten" "P001" Debug;
 

@@ -245,7 +245,10 @@ impl MacroPatch {
         let label =
             suggest::nearest(&self.name, names).map_or_else(String::new, |near| format!("did you mean `{near}`?"));
         let message = format!("package `{}` has no macro `{}` to describe", self.place.package, self.name);
-        Diagnostic::warning(Code::PatchTargetNotFound, message).at(self.place.span.clone(), label)
+        let event = serde_json::json!({"patch_name": self.name});
+        Diagnostic::warning(Code::PatchTargetNotFound, message)
+            .at(self.place.span.clone(), label)
+            .event("MacroNotFoundForPatch", event)
     }
 }
 

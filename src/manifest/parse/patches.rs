@@ -140,19 +140,18 @@ impl<'a> Finder<'a> {
     fn without_target(&self, patch: &NodePatch, name: &str) -> Diagnostic {
         let kind = patch.kind.as_str();
         let span = patch.place.span.clone();
+        let yaml_key = patch.kind.properties_key().unwrap_or_default();
+        let event = serde_json::json!({"file_path": span.file.path, "patch_name": name, "yaml_key": yaml_key});
         if let Some(other) = self.by_name.get(name).and_then(|named| named.first()) {
-            let (key, right) = (patch.kind.properties_key(), other.kind.properties_key());
-            let message = format!(
-                "`{name}` is a {}, but it is described under `{}`",
-                other.kind.as_str(),
-                key.unwrap_or_default()
-            );
+            let right = other.kind.properties_key();
+            let message = format!("`{name}` is a {}, but it is described under `{}`", other.kind.as_str(), yaml_key);
             return Diagnostic::warning(Code::PatchTargetNotFound, message)
+                .event("NoNodeForYamlKey", event)
                 .at(span, right.map(|right| format!("describe it under `{right}:`")).unwrap_or_default());
         }
         let names = self.drafts.iter().filter(|draft| draft.kind == patch.kind).map(|draft| draft.name.as_str());
         let label = suggest::nearest(name, names).map_or_else(String::new, |near| format!("did you mean `{near}`?"));
         let message = format!("no {kind} is called `{name}`: what is said of it here has no effect");
-        Diagnostic::warning(Code::PatchTargetNotFound, message).at(span, label)
+        Diagnostic::warning(Code::PatchTargetNotFound, message).at(span, label).event("NoNodeForYamlKey", event)
     }
 }

@@ -34,6 +34,9 @@ EVENTS: dict[str, tuple[str, set[str]]] = {
     "FinishedRunningStats": ("E047", {"execution", "execution_time", "stat_line"}),
     "JinjaLogInfo": ("I062", {"msg"}),
     "JinjaLogDebug": ("I063", {"msg"}),
+    "UnableToPartialParse": ("I024", {"reason"}),
+    "NoNodeForYamlKey": ("I058", {"file_path", "patch_name", "yaml_key"}),
+    "NoNodesForSelectionCriteria": ("M030", {"spec_raw"}),
     "ArtifactWritten": ("P001", {"artifact_path", "artifact_type"}),
     "FreshnessCheckComplete": ("Q003", set()),
     "LogTestResult": (
@@ -84,6 +87,7 @@ EVENTS: dict[str, tuple[str, set[str]]] = {
             "process_mem_max_rss", "process_out_blocks", "process_user_time",
         },
     ),
+    "Note": ("Z050", {"msg"}),
     "PrintEvent": ("Z052", {"msg"}),
 }  # fmt: skip
 #: Events that dbt tells with the node that was being worked on, where there was one.
@@ -114,6 +118,7 @@ PROJECT = {
         models:
           - name: a
             columns: [{name: id, data_tests: [not_null]}]
+          - {name: unknown, description: nobody has it}
         sources:
           - name: raw
             schema: "{{ target.schema }}"
@@ -169,6 +174,7 @@ def test_a_build_with_everything_in_it(duck: Warehouse, capsys: pytest.CaptureFi
     check(events)
     names = {event["info"]["name"] for event in events}
     elsewhere = {"LogFreshnessResult", "FreshnessCheckComplete", "MainEncounteredError", "Rollback", "JinjaLogDebug"}
+    elsewhere |= {"NoNodesForSelectionCriteria", "Note", "UnableToPartialParse"}
     assert set(EVENTS) - elsewhere - names == set()
     assert sorted(levels(events, "LogTestResult")) == ["error", "info", "warn"]
     assert levels(events, "LogModelResult") == ["info", "error"]
@@ -205,6 +211,10 @@ def test_fail_fast_and_what_cannot_run(duck: Warehouse, capsys: pytest.CaptureFi
     events = lines(duck, capsys, "run-operation", "nowhere")
     check(events)
     assert levels(events, "MainEncounteredError") == ["error"]
+    events = lines(duck, capsys, "run", "--select", "nowhere")
+    check(events)
+    missed = [event["data"] for event in events if event["info"]["name"] == "NoNodesForSelectionCriteria"]
+    assert missed == [{"spec_raw": "nowhere"}]
 
 
 def test_debug_events_stay_in_the_file(duck: Warehouse, capsys: pytest.CaptureFixture[str]):
