@@ -122,12 +122,12 @@ PROJECT = {
         sources:
           - name: raw
             schema: "{{ target.schema }}"
-            loaded_at_field: loaded_at
+            config: {loaded_at_field: loaded_at}
             tables:
-              - {name: old, identifier: a, freshness: {error_after: {count: 1, period: hour}}}
-              - {name: late, identifier: a, freshness: {warn_after: {count: 1, period: hour}}}
-              - {name: fine, identifier: a, freshness: {warn_after: {count: 99999, period: day}}}
-              - {name: gone, identifier: nowhere, freshness: {warn_after: {count: 1, period: day}}}
+              - {name: old, identifier: a, config: {freshness: {error_after: {count: 1, period: hour}}}}
+              - {name: late, identifier: a, config: {freshness: {warn_after: {count: 1, period: hour}}}}
+              - {name: fine, identifier: a, config: {freshness: {warn_after: {count: 99999, period: day}}}}
+              - {name: gone, identifier: nowhere, config: {freshness: {warn_after: {count: 1, period: day}}}}
         exposures:
           - {name: dash, type: dashboard, owner: {name: me}, depends_on: [ref('a')]}
     """,
