@@ -23,7 +23,9 @@ CONFIG = """
 """
 MODELS = {
     "seeds/seeds.yml": "seeds: [{name: raw, config: {event_time: happened_at}}]",
-    "models/daily.sql": "{{ config(" + CONFIG + """) }}
+    "models/daily.sql": "{{ config("
+    + CONFIG
+    + """) }}
         {% if model.batch and model.batch.id == var('boom', '') %}select * from no_such_table{% else %}
         select id, happened_at, amount from {{ ref('raw') }}
         {% endif %}
