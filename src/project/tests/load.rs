@@ -13,7 +13,7 @@ fn the_smallest_project_has_dbts_defaults() {
     let config = &project.root_package().config;
     assert_eq!(&*project.name, "shop");
     assert_eq!(config.paths.models, ["models"]);
-    assert_eq!(config.paths.docs, ["analyses", "macros", "models", "seeds", "snapshots", "tests"]);
+    assert_eq!(config.paths.docs, ["analyses", "functions", "macros", "models", "seeds", "snapshots", "tests"]);
     assert_eq!(config.query_comment, QueryComment::Default { append: false });
     assert_eq!(project.target_path, project.root.join("target"));
     assert_eq!(project.log_path, project.root.join("logs"));
