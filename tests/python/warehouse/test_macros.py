@@ -111,10 +111,9 @@ def test_a_changed_column_fails_when_asked_to(warehouse: Warehouse) -> None:
     assert "changed_at" in failed.message
 
 
-@pytest.mark.parametrize("strategy", ["microbatch", "insert_overwrite", "merge"])
+@pytest.mark.parametrize("strategy", ["insert_overwrite", "merge"])
 def test_strategies_the_database_lacks_are_refused_on_the_first_run(server: Warehouse, strategy: str) -> None:
     settings = f"materialized='incremental', incremental_strategy='{strategy}', unique_key='n'"
-    settings += ", event_time='n', begin='2024-01-01', batch_size='day'" if strategy == "microbatch" else ""
     results = server.project({"models/m.sql": f"{{{{ config({settings}) }}}} select 1 as n"}).run()
     (failed,) = results
     assert failed.status == "error"

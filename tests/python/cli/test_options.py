@@ -162,7 +162,7 @@ def test_retry_restores_what_was_said_to_be_off(shop: Path):
     headwater(shop, "run", "-s", "fails", "--no-full-refresh", code=1)
     headwater(shop, "retry", code=1)
     args = artifact(shop, "run_results.json")["args"]
-    assert (args["full_refresh"], args["no_full_refresh"]) == (False, True)
+    assert ("full_refresh" in args, args["no_full_refresh"]) == (False, True)
     assert "select 'False' from nowhere" in (shop / "target" / "compiled" / "shop" / "models" / "fails.sql").read_text()
     headwater(shop, "docs", "generate", code=0)
     assert "Nothing to retry" in headwater(shop, "retry").stdout
