@@ -38,22 +38,6 @@ const CONNECTS: On = On::of(&[
 const REFRESHES: On = On::of(&[Build, Run, Seed, Compile, Show, DocsGenerate, Retry, Command::Clone]);
 const TYPED: On = On::of(&[Build, Test, List, Command::Clone]);
 
-/// `--resource-type` has `all` as well.
-const EXCLUDABLE_TYPES: &[&str] = &[
-    "model",
-    "seed",
-    "snapshot",
-    "test",
-    "unit_test",
-    "source",
-    "exposure",
-    "analysis",
-    "default",
-    "metric",
-    "semantic_model",
-    "saved_query",
-    "function",
-];
 const TYPES: &[&str] = &[
     "model",
     "seed",
@@ -63,13 +47,18 @@ const TYPES: &[&str] = &[
     "source",
     "exposure",
     "analysis",
-    "all",
     "default",
     "metric",
     "semantic_model",
     "saved_query",
     "function",
+    "all",
 ];
+/// Nothing is left without `all`, which is the last.
+const EXCLUDABLE_TYPES: &[&str] = match TYPES.split_last() {
+    Some((_, types)) => types,
+    None => TYPES,
+};
 const LEVELS: &[&str] = &["debug", "info", "warn", "error", "none"];
 const FORMATS: &[&str] = &["default", "text", "debug", "json"];
 

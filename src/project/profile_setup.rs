@@ -19,26 +19,25 @@ prompts:
   schema: {default: main}
   threads: {hint: 'how many models run at the same time', type: int, default: 4}
 ";
-const MYSQL: &str = "\
-fixed: {type: mysql}
-prompts:
-  server: {hint: 'host name or address', default: localhost}
-  port: {type: int, default: 3306}
-  username: {}
-  password: {hide_input: true, default: ''}
-  schema: {hint: 'the database that models are built in'}
-  threads: {hint: 'how many models run at the same time', type: int, default: 4}
-";
-const MARIADB: &str = "\
-fixed: {type: mariadb}
-prompts:
-  server: {hint: 'host name or address', default: localhost}
-  port: {type: int, default: 3306}
-  username: {}
-  password: {hide_input: true, default: ''}
-  schema: {hint: 'the database that models are built in'}
-  threads: {hint: 'how many models run at the same time', type: int, default: 4}
-";
+/// What a server is asked for, whichever of the two it is.
+macro_rules! server {
+    ($kind:literal) => {
+        concat!(
+            "fixed: {type: ",
+            $kind,
+            "}\n",
+            "prompts:\n",
+            "  server: {hint: 'host name or address', default: localhost}\n",
+            "  port: {type: int, default: 3306}\n",
+            "  username: {}\n",
+            "  password: {hide_input: true, default: ''}\n",
+            "  schema: {hint: 'the database that models are built in'}\n",
+            "  threads: {hint: 'how many models run at the same time', type: int, default: 4}\n",
+        )
+    };
+}
+const MYSQL: &str = server!("mysql");
+const MARIADB: &str = server!("mariadb");
 
 /// One thing to ask.
 #[derive(Debug, Clone, PartialEq)]
