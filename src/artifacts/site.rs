@@ -3,6 +3,8 @@
 //! The page carries its style, its program and its data. The data is only what the pages show, with short keys and with
 //! positions in place of ids, and it is packed (gzip in base64), so that a big project stays a small file.
 
+mod semantic;
+
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
@@ -98,19 +100,26 @@ struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     fn new(site: Site<'a>) -> Self {
-        use ResourceType::{Analysis, Model, Seed, Snapshot};
+        use ResourceType::{Analysis, Function, Model, Seed, Snapshot};
         let manifest = site.manifest;
         let nodes: Vec<&Node> = manifest
             .nodes
             .values()
             .map(AsRef::as_ref)
-            .filter(|node| matches!(node.resource_type, Model | Seed | Snapshot | Analysis) && node.config.docs_show())
+            .filter(|node| matches!(node.resource_type, Model | Seed | Snapshot | Analysis | Function))
+            .filter(|node| node.config.docs_show())
             .collect();
+        let models: Vec<_> = manifest.semantic_models.values().filter(|model| model.config.docs_show()).collect();
+        let metrics: Vec<_> = manifest.metrics.values().filter(|metric| metric.config.docs_show()).collect();
+        let queries: Vec<_> = manifest.saved_queries.values().filter(|query| query.config.docs_show()).collect();
         let own_macro = |found: &&Macro| !OWN_PACKAGES.contains(&&*found.package) && shown(found);
         let macros: Vec<&Macro> = manifest.macros.values().map(AsRef::as_ref).filter(own_macro).collect();
         let ids = nodes.iter().map(|node| &*node.unique_id);
         let ids =
             ids.chain(manifest.sources.keys().map(AsRef::as_ref)).chain(manifest.exposures.keys().map(AsRef::as_ref));
+        let ids = ids.chain(models.iter().map(|model| &*model.identity.unique_id));
+        let ids = ids.chain(metrics.iter().map(|metric| &*metric.identity.unique_id));
+        let ids = ids.chain(queries.iter().map(|query| &*query.identity.unique_id));
         let ids = ids.chain(macros.iter().map(|found| &*found.unique_id));
         let places = ids.enumerate().map(|(at, id)| (id, at)).collect();
         let mut pages = Self { site, list: Vec::new(), places };
@@ -132,6 +141,9 @@ impl<'a> Pages<'a> {
             let page = pages.exposure(exposure);
             pages.list.push(page);
         }
+        pages.list.extend(models.into_iter().map(|model| pages.semantic_model(model)).collect::<Vec<_>>());
+        pages.list.extend(metrics.into_iter().map(|metric| pages.metric(metric)).collect::<Vec<_>>());
+        pages.list.extend(queries.into_iter().map(|query| pages.saved_query(query)).collect::<Vec<_>>());
         for found in macros {
             let page = pages.macro_page(found);
             pages.list.push(page);
@@ -147,8 +159,10 @@ impl<'a> Pages<'a> {
         if node.resource_type == ResourceType::Model {
             put(&mut page, "mat", node.config.materialized());
         }
-        if let Detail::Model(model) = &node.detail {
-            put(&mut page, "access", model.access.as_str());
+        match &node.detail {
+            Detail::Model(model) => put(&mut page, "access", model.access.as_str()),
+            Detail::Function(function) => semantic::put_function(&mut page, node, function),
+            _ => {}
         }
         if node.config.contract_enforced() {
             page.insert("contract".to_owned(), json!(true));
@@ -156,6 +170,7 @@ impl<'a> Pages<'a> {
         put_color(&mut page, &node.config);
         put_list(&mut page, "tags", &node.tags);
         self.put_owner(&mut page, &node.config, described.map(AsRef::as_ref));
+        put_meta(&mut page, node.config.meta());
         self.put_links(&mut page, &node.depends_on_nodes);
         put_columns(&mut page, &node.columns, described.map(AsRef::as_ref));
         if !matches!(node.detail, Detail::Seed { .. }) {
@@ -178,6 +193,7 @@ impl<'a> Pages<'a> {
         put(&mut page, "loader", &source.loader);
         put_list(&mut page, "tags", &source.tags);
         self.put_owner(&mut page, &source.config, described.map(AsRef::as_ref));
+        put_meta(&mut page, source.config.meta());
         put_columns(&mut page, &source.columns, described.map(AsRef::as_ref));
         page
     }
@@ -190,6 +206,7 @@ impl<'a> Pages<'a> {
         put(&mut page, "url", exposure.url.as_deref().unwrap_or_default());
         put(&mut page, "maturity", exposure.maturity.as_deref().unwrap_or_default());
         put(&mut page, "owner", &owner(&exposure.owner));
+        put_meta(&mut page, exposure.config.meta());
         put_list(&mut page, "tags", &exposure.tags);
         self.put_links(&mut page, &exposure.depends_on_nodes);
         page
@@ -292,6 +309,15 @@ fn put(page: &mut Map<String, Value>, key: &str, text: &str) {
 fn put_list(page: &mut Map<String, Value>, key: &str, texts: &[String]) {
     if !texts.is_empty() {
         page.insert(key.to_owned(), json!(texts));
+    }
+}
+
+/// `[key, value]`: texts as they are, the rest as JSON.
+fn put_meta(page: &mut Map<String, Value>, meta: Option<&Map<String, Value>>) {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let pairs: Vec<Value> = meta.into_iter().flatten().map(|(key, value)| json!([key, text(value)])).collect();
+    if !pairs.is_empty() {
+        page.insert("meta".to_owned(), pairs.into());
     }
 }
 

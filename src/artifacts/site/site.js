@@ -9,7 +9,8 @@
   const pages = data.pages;
   const KINDS = [
     ["model", "Models"], ["source", "Sources"], ["seed", "Seeds"], ["snapshot", "Snapshots"],
-    ["exposure", "Exposures"], ["analysis", "Analyses"], ["macro", "Macros"],
+    ["semantic_model", "Semantic models"], ["metric", "Metrics"], ["saved_query", "Saved queries"],
+    ["exposure", "Exposures"], ["analysis", "Analyses"], ["function", "Functions"], ["macro", "Macros"],
   ];
   const byId = new Map();
   pages.forEach((page, at) => {
@@ -36,6 +37,7 @@
   const $ = (id) => document.getElementById(id);
   const href = (page) => `#!/${page.type}/${encodeURIComponent(page.id)}`;
   const link = (page) => el("a", { href: href(page), class: `t-${page.type}` }, el("span", { class: "dot" }), page.n);
+  const kindOf = (page) => page.type.replace("_", " ");
   const byName = (a, b) => (a.n < b.n ? -1 : a.n > b.n ? 1 : 0);
 
   // Markdown: paragraphs, headings, lists, quotes, tables, code, emphasis, links.
@@ -187,6 +189,8 @@
     for (const at of order) walk(at, new Set([at]));
     return levels;
   }
+  // Round ends: what is computed by a semantic layer. Corners: what is called.
+  const ENDS = { semantic_model: 14, metric: 14, saved_query: 14, function: 0 };
   function graph(page, depth) {
     const place = new Map();
     for (const [at, level] of reach(page.at, "up", depth)) place.set(at, -level);
@@ -225,8 +229,8 @@
       const other = pages[at], [x, y] = spot.get(at);
       const style = other.color ? `--c:${other.color}` : null;
       return svg("a", { href: href(other), class: `t-${other.type}${at === page.at ? " chosen" : ""}`, style },
-        svg("title", {}, `${other.type} ${other.n}`),
-        svg("rect", { x, y, width: WIDTH, height: HEIGHT, rx: 6 }),
+        svg("title", {}, `${kindOf(other)} ${other.n}`),
+        svg("rect", { x, y, width: WIDTH, height: HEIGHT, rx: ENDS[other.type] ?? 6 }),
         svg("text", { x: x + 10, y: y + 18 }, short(other.n)));
     });
     const width = levels.length * (WIDTH + ACROSS) - ACROSS + 2 * DOWN;
@@ -263,11 +267,12 @@
   function facts(page) {
     const [kind, rows, bytes] = page.db || [];
     const list = [
-      [page.type === "exposure" ? "Type" : "Materialized", page.mat], ["Relation", page.rel && el("code", {}, page.rel)],
+      ["Label", page.label], [/^(exposure|metric|function)$/.test(page.type) ? "Type" : "Materialized", page.mat], ["Relation", page.rel && el("code", {}, page.rel)],
       ["In the database", kind && kind.toLowerCase()], ["Rows (about)", rows !== undefined && rows !== null && rows.toLocaleString("en")],
       ["Size", bytes !== undefined && bytes !== null && size(bytes)], ["Owner", page.owner && ownerOf(page.owner)],
       ["Group", page.group], ["Access", page.access], ["Contract", page.contract && "enforced"], ["Loader", page.loader],
       ["Maturity", page.maturity], ["Link", page.url && (safe(page.url) ? el("a", { href: page.url, rel: "noopener noreferrer" }, page.url) : page.url)],
+      ...(page.facts || []).map(([name, text]) => [name, text.split("\n").map((line) => el("div", {}, el("code", {}, line)))]),
       ["Package", page.p], ["File", page.f],
     ].filter(([, value]) => value);
     return el("dl", {}, list.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
@@ -293,16 +298,29 @@
       el("tr", {}, ["Name", "Type", "Description"].map((name) => el("th", {}, name))),
       page.args.map(([name, type, text]) => el("tr", {}, el("td", {}, el("code", {}, name)), el("td", {}, type), el("td", { class: "doc" }, markdown(text))))))];
   }
+  // A name, then code, at last a description where there is one.
+  function tableSections(page) {
+    const cell = (heading, text) => (heading === "Description" ? el("td", { class: "doc" }, markdown(text))
+      : el("td", {}, text.split("\n").map((line) => line && el("div", {}, el("code", {}, line)))));
+    return (page.tables || []).map(([title, headings, rows]) => [el("h2", {}, title), el("div", { class: "scroll" }, el("table", {},
+      el("tr", {}, headings.map((heading) => el("th", {}, heading))),
+      rows.map((row) => el("tr", {}, row.map((text, at) => cell(headings[at], text))))))]);
+  }
+  function metaSection(page) {
+    if (!page.meta) return null;
+    return [el("h2", {}, "Meta"), el("dl", {}, page.meta.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text))))];
+  }
   function linkSection(title, places) {
     if (!places.length) return null;
     return [el("h2", {}, title), el("ul", { class: "links" }, places.map((at) => pages[at]).sort(byName).map((page) => el("li", {}, link(page))))];
   }
   function pageOf(page) {
     return [
-      el("span", { class: `kind t-${page.type}` }, page.type), el("h1", {}, page.n),
+      el("span", { class: `kind t-${page.type}` }, kindOf(page)), el("h1", {}, page.n),
       page.tags && el("div", {}, page.tags.map((tag) => el("a", { class: "tag", href: `#!/tag/${encodeURIComponent(tag)}` }, tag))),
       page.d || page.d2 ? el("div", { class: "doc" }, markdown(page.d), page.d2 && markdown(page.d2)) : el("p", { class: "dim" }, "No description."),
-      facts(page), columnSection(page), argumentSection(page), lineage(page),
+      facts(page), page.returns && [el("h2", {}, "Returns"), el("div", { class: "doc" }, markdown(page.returns))],
+      metaSection(page), columnSection(page), argumentSection(page), tableSections(page), lineage(page),
       linkSection("Depends on", page.up), linkSection("Referenced by", page.down), codeSection(page),
     ];
   }
@@ -347,11 +365,17 @@
     }
   }
 
-  // Search: names first, then columns, tags, descriptions, code.
-  const field = (page) => page.field || (page.field = [
-    page.n.toLowerCase(), (page.cols || []).map((column) => column[0]).join(" ").toLowerCase(), (page.tags || []).join(" ").toLowerCase(),
-    `${page.d || ""} ${(page.cols || []).map((column) => column[2]).join(" ")} ${page.owner || ""}`.toLowerCase(), (page.raw || "").toLowerCase(),
-  ]);
+  // Search: names first, then columns (or arguments, dimensions, …), tags, descriptions, code.
+  const field = (page) => {
+    if (page.field) return page.field;
+    const columns = page.cols || [], rows = (page.tables || []).flatMap((table) => table[2]), meta = page.meta || [];
+    page.field = [
+      `${page.n}\n${page.label || ""}`, [...columns, ...rows].map((row) => row[0]).join(" "), (page.tags || []).join(" "),
+      [page.d, ...columns.map((column) => column[2]), page.owner, page.returns, ...meta.flat()].join(" "),
+      [page.raw, ...(page.facts || []).map((fact) => fact[1]), ...rows.map((row) => row.slice(1).join(" "))].join(" "),
+    ].map((text) => text.toLowerCase());
+    return page.field;
+  };
   const WHERE = ["", "column", "tag", "description", "code"];
   function score(page, words) {
     let sum = 0, where = 0;
@@ -361,7 +385,7 @@
       if (at < 0) return null;
       where = Math.max(where, at);
       sum += [100, 30, 30, 10, 3][at];
-      if (at === 0) sum += fields[0] === word ? 200 : fields[0].startsWith(word) ? 50 : 0;
+      if (at === 0) sum += page.n.toLowerCase() === word ? 200 : fields[0].startsWith(word) ? 50 : 0;
     }
     return [sum - page.n.length / 100 + (page.type === "macro" ? -20 : 0), WHERE[where]];
   }
@@ -374,7 +398,7 @@
     $("hits").hidden = !words.length;
     $("hits").replaceChildren(...(hits.length ? hits.slice(0, 30).map(([page, [, where]]) => el("li", {},
       el("a", { href: href(page), role: "option", class: `t-${page.type}`, click: leave }, el("span", { class: "dot" }), page.n,
-        el("small", {}, [page.type, where && `found in ${where}`, (page.d || "").slice(0, 120)].filter(Boolean).join(" · "))))) : [el("p", {}, "Nothing found.")]));
+        el("small", {}, [kindOf(page), where && `found in ${where === "column" && !page.cols ? "details" : where}`, (page.d || "").slice(0, 120)].filter(Boolean).join(" · "))))) : [el("p", {}, "Nothing found.")]));
     mark();
   }
   const options = () => [...$("hits").querySelectorAll("a")];

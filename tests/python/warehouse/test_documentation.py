@@ -60,6 +60,71 @@ MODELS = {
     "macros/names.sql": "{% macro shout(word) %}{{ word | upper }}{% endmacro %}",
 }
 
+#: A semantic layer and a function on top of the models, with what could become a program in every text.
+LAYER = {
+    "models/days.sql": "select date '2024-01-01' as day",
+    "models/gross.sql": "select {{ function('add_tax') }}(id) as gross from {{ ref('orders') }}",
+    "functions/add_tax.sql": "amount * 2",
+    "functions/secret.sql": "1",
+    "functions/functions.yml": """
+        functions:
+          - name: add_tax
+            description: Adds the **tax** <img src=x onerror=alert(1)>
+            config: {volatility: deterministic, tags: [money], group: sales, meta: {since: '<b>2024</b>', of: [1, 2]}}
+            arguments: [{name: amount, data_type: integer, description: Before *tax* <script>alert(1)</script>}]
+            returns: {data_type: integer, description: After `tax`}
+          - name: secret
+            config: {docs: {show: false}}
+            returns: {data_type: integer}
+        """,
+    "models/layer.yml": """
+        models:
+          - name: days
+            time_spine: {standard_granularity_column: day}
+            columns: [{name: day, granularity: day}]
+        semantic_models:
+          - name: order_facts
+            model: ref('orders')
+            description: Orders as **facts**
+            config: {group: sales, meta: {tier: gold}}
+            defaults: {agg_time_dimension: ordered_at}
+            entities: [{name: order_key, type: primary, expr: id}]
+            dimensions:
+              - {name: ordered_at, type: time, expr: current_date, type_params: {time_granularity: day}}
+              - {name: big_one, type: categorical, expr: "'<b>' || state", description: A *big* order <script>}
+            measures: [{name: revenue, agg: sum, expr: id * 2, create_metric: true}]
+        metrics:
+          - name: big_share
+            label: The share of big <b>orders</b>
+            description: How **much** is big [x](javascript:alert(1))
+            type: ratio
+            type_params:
+              numerator: {name: revenue, filter: "{{ Dimension('order_key__big_one') }} = '<img src=x>'", alias: big}
+              denominator: revenue
+            config: {tags: [weekly], group: sales, meta: {url: "javascript:alert(1)"}}
+          - name: growth
+            label: Growth
+            type: derived
+            type_params:
+              expr: now - before
+              metrics: [{name: big_share, alias: now}, {name: big_share, alias: before, offset_window: 1 month}]
+          - name: unshown
+            label: Unshown
+            type: simple
+            type_params: {measure: revenue}
+            config: {docs: {show: false}}
+        saved_queries:
+          - name: weekly_share
+            description: For **Monday** <img src=x>
+            tags: [weekly]
+            query_params:
+              metrics: [big_share, unshown]
+              group_by: ["TimeDimension('metric_time', 'week')"]
+              where: "{{ Dimension('order_key__big_one') }} = '</dd><script>'"
+            exports: [{name: share_table, config: {export_as: table, schema: reports}}]
+        """,
+}
+
 
 def target(project: hw.Project) -> Path:
     return Path(project.project_dir) / "target"
@@ -153,6 +218,102 @@ def test_the_page_is_one_file_without_a_network(duck: Warehouse) -> None:
     assert [data["pages"][at]["id"] for at in pages["exposure.shop.board"]["up"]] == ["model.shop.recent"]
     assert "macro.shop.shout" in pages
     assert not any(id.startswith("macro.dbt") for id in pages)
+
+
+@pytest.mark.parametrize("browser", BROWSERS)
+def test_a_browser_shows_the_semantic_layer_and_functions(browser: str, duck: Warehouse) -> None:
+    project = duck.project({**MODELS, **LAYER})
+    project.build().raise_for_failures()
+    project.docs_generate()
+    page = target(project) / "index.html"
+    shown = {known["id"] for known in embedded(page)["pages"]}
+    assert not shown & {"function.shop.secret", "metric.shop.unshown"}
+
+    def dom(id: str) -> str:
+        kind = id.split(".")[0]
+        text = browse(browser, page, "--dump-dom", f"{page.as_uri()}#!/{kind}/{id}")
+        main = text.split('<main id="main"')[1].split("</main>")[0]
+        assert not re.findall(r"<(?:script|img|b|iframe)\b[^>]*>", main), id
+        assert 'href="javascript' not in main
+        assert set(re.findall(r'href="#!/\w+/([^"]+)"', main)) <= shown | {"money", "weekly"}
+        return main
+
+    def parts(main: str) -> dict[str, str]:
+        """What stands below each heading, without tags."""
+        sections = re.split(r"<h2[^>]*>(.*?)</h2>", main)
+        return {
+            name: " ".join(re.sub("<[^>]*>", " ", text).split()) for name, text in zip(sections[1::2], sections[2::2])
+        }
+
+    function = dom("function.shop.add_tax")
+    assert "<strong>tax</strong>" in function
+    assert all(text in function for text in ["deterministic", "mailto:ada@shop.example", ">sales<", "#!/tag/money"])
+    assert parts(function)["Returns"] == "After tax"
+    assert parts(function)["Arguments"].startswith("Name Type Description amount integer Before tax")
+    assert parts(function)["Meta"] == "since &lt;b&gt;2024&lt;/b&gt; of [1,2]"
+    assert parts(function)["Referenced by"] == "gross"
+    assert "amount * 2" in parts(function)["Code"]
+
+    model = dom("semantic_model.shop.order_facts")
+    assert ">semantic model</span>" in model
+    assert "<strong>facts</strong>" in model
+    found = parts(model)
+    assert found["Meta"] == "tier gold"
+    assert found["Entities"] == "Name Type Expression order_key primary id"
+    assert "ordered_at time (day) current_date" in found["Dimensions"]
+    assert "big_one categorical '&lt;b&gt;' || state A big order &lt;script&gt;" in found["Dimensions"]
+    assert found["Measures"] == "Name Aggregation Expression revenue sum id * 2"
+    assert found["Depends on"] == "orders"
+    assert found["Referenced by"] == "revenue"
+
+    metric = dom("metric.shop.big_share")
+    assert "The share of big &lt;b&gt;orders&lt;/b&gt;" in metric
+    assert "<strong>much</strong>" in metric
+    assert "<dd>ratio</dd>" in metric
+    assert parts(metric)["Inputs"].startswith("Name Role Alias Filter revenue numerator big {{ Dimension(")
+    assert parts(metric)["Depends on"] == "revenue"
+    assert parts(metric)["Referenced by"] == "growth weekly_share"
+    lineage = metric.split("<svg")[1]
+    assert {"t-model", "t-semantic_model", "t-metric", "t-saved_query"} <= set(re.findall(r"t-\w+", lineage))
+    ends = dict(re.findall(r'class="t-(\w+)[^>]*>.*?<rect[^>]*rx="(\d+)"', lineage))
+    assert ends["model"] != ends["metric"]
+    kinds = {id.split(".")[0] for id in shown}
+    colors = dict(re.findall(r"--(\w+): (#\w+)", page.read_text().split("@media")[0]))
+    assert len({colors[kind] for kind in kinds}) == len(kinds)
+
+    growth = parts(dom("metric.shop.growth"))
+    assert growth["Inputs"] == "Name Role Alias Offset big_share metric now big_share metric before 1 month"
+    query = dom("saved_query.shop.weekly_share")
+    assert "TimeDimension('metric_time', 'week')" in query
+    assert "'&lt;/dd&gt;&lt;script&gt;'" in query
+    assert parts(query)["Exports"] == "Name As Schema Alias share_table table reports share_table"
+    assert parts(query)["Depends on"] == "big_share"
+    overview = browse(browser, page, "--dump-dom", page.as_uri())
+    for kind, count in {"metric": 3, "semantic_model": 1, "saved_query": 1, "function": 1}.items():
+        assert f'<a href="#!/{kind}">{count}</a>' in overview
+    # The page's own search, typed into by a program of ours.
+    expected = {
+        "add_tax": "function.shop.add_tax",
+        "share of big": "metric.shop.big_share",
+        "order_key primary": "semantic_model.shop.order_facts",
+        "monday": "saved_query.shop.weekly_share",
+        "now - before": "metric.shop.growth",
+    }
+    program = """setTimeout(() => {
+        const search = document.getElementById("search");
+        document.title = WORDS.map((words) => {
+            search.value = words;
+            search.dispatchEvent(new Event("input"));
+            return (document.querySelector("#hits a") || {}).hash;
+        }).join(" ");
+    }, 500)"""
+    typed = page.with_name("typed.html")
+    script = f"<script>{program.replace('WORDS', json.dumps(list(expected)))}</script></body>"
+    typed.write_text(page.read_text().replace("</body>", script))
+    text = browse(browser, typed, "--dump-dom", typed.as_uri())
+    hits = re.search("<title>(.*?)</title>", text)[1].split()
+    assert dict(zip(expected, (hit.split("/")[-1] for hit in hits))) == expected
+    shutil.rmtree(page.parent / "browser", ignore_errors=True)
 
 
 def shop_of(models: int) -> dict[str, str]:
