@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Value as Json, json};
 
@@ -17,7 +17,7 @@ use crate::adapter::session::{Label, Session};
 use crate::adapter::{DbError, QueryResult, Relation, SchemaName};
 use crate::diag::{Code, Diagnostic};
 use crate::jinja::value::{Object, ObjectRepr};
-use crate::jinja::{self, Args, Context, Error, ErrorKind, Mode, State, Value, pyvalue};
+use crate::jinja::{self, Context, Error, Mode, State, Value, pyvalue};
 use crate::manifest::{Node, Source, UniqueId};
 
 /// The name under which the run's names find their scope. No identifier can be spelled so.
@@ -240,32 +240,30 @@ impl Scope {
 
     /// The names, with some more of the caller's.
     pub fn context_with(self: &Arc<Self>, more: impl FnOnce(Context) -> Context) -> Arc<Context> {
-        Arc::new_cyclic(|weak| {
-            let mut context = Context::new(self.runtime.namespace(self.subject.package()), Mode::Execute)
-                .base(self.runtime.nouns().base())
-                .set(SCOPE, Value::from_object(Handle(self.clone())))
-                .set("context", Value::from_object(ContextObject(weak.clone())))
-                .set("thread_id", self.thread())
-                .set("this", self.this())
-                .set("model", self.model());
-            if let Some(node) = self.subject.node() {
-                context = context
-                    .set("database", node.database.as_deref().map_or(Value::from(()), Value::from))
-                    .set("schema", node.schema.as_str())
-                    .set("pre_hooks", self.hooks(node, "pre-hook"))
-                    .set("post_hooks", self.hooks(node, "post-hook"));
-            }
-            if let Some(id) = self.subject.unique_id() {
-                context = self.runtime.inputs_of(id).gather(context);
-            }
-            if let Subject::UnitTest(unit) = &self.subject {
-                context = unit.overrides(context);
-            }
-            if let Some(compiled) = self.compiled.get() {
-                context = context.set("sql", &*compiled.sql).set("compiled_code", &*compiled.sql);
-            }
-            more(context)
-        })
+        let mut context = Context::new(self.runtime.namespace(self.subject.package()), Mode::Execute)
+            .base(self.runtime.nouns().base())
+            .with_context()
+            .set(SCOPE, Value::from_object(Handle(self.clone())))
+            .set("thread_id", self.thread())
+            .set("this", self.this())
+            .set("model", self.model());
+        if let Some(node) = self.subject.node() {
+            context = context
+                .set("database", node.database.as_deref().map_or(Value::from(()), Value::from))
+                .set("schema", node.schema.as_str())
+                .set("pre_hooks", self.hooks(node, "pre-hook"))
+                .set("post_hooks", self.hooks(node, "post-hook"));
+        }
+        if let Some(id) = self.subject.unique_id() {
+            context = self.runtime.inputs_of(id).gather(context);
+        }
+        if let Subject::UnitTest(unit) = &self.subject {
+            context = unit.overrides(context);
+        }
+        if let Some(compiled) = self.compiled.get() {
+            context = context.set("sql", &*compiled.sql).set("compiled_code", &*compiled.sql);
+        }
+        Arc::new(more(context))
     }
 
     pub(super) fn settings(&self) -> MutexGuard<'_, Vec<(String, Value)>> {
@@ -416,37 +414,4 @@ pub(super) fn of(state: &State<'_, '_>) -> Result<Arc<Scope>, Error> {
 
 fn of_context(context: Option<&Arc<Context>>) -> Option<Arc<Scope>> {
     Some(context?.get(SCOPE)?.downcast_object_ref::<Handle>()?.0.clone())
-}
-
-/// Jinja's `context`: the names of the render as a dict.
-#[derive(Debug)]
-struct ContextObject(Weak<Context>);
-
-impl Object for ContextObject {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0.upgrade()?.get(key.as_str()?)
-    }
-
-    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, _: &[Value]) -> Result<Value, Error> {
-        Ok(Value::from_dyn_object(self.clone()))
-    }
-
-    fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
-        let named = self.get_value(&Value::from(method));
-        match (method, named) {
-            ("get", None) => {
-                let mut a = Args::new(method, args);
-                let (key, default) = (a.take("key")?, a.or("default", ())?);
-                a.finish()?;
-                Ok(self.get_value(&key).unwrap_or(default))
-            }
-            // `context.my_macro(…)`
-            (_, Some(callable)) => callable.call(state, args),
-            _ => Err(Error::from(ErrorKind::UnknownMethod)),
-        }
-    }
 }

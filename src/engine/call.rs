@@ -98,6 +98,7 @@ impl<'a> Call<'a> {
             target_path: options.target_path.clone(),
             log_path: options.log_path.clone(),
             flags: options.flags(self.command),
+            arguments: options.arguments(self.command),
             skip_version_check: !options.version_check,
             env: self.host.env.clone(),
             cwd: self.host.cwd.clone(),

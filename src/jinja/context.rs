@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use minijinja::State;
 use minijinja::value::{Enumerator, Object, Value};
+use minijinja::{Error, ErrorKind, State};
 
+use super::args::Args;
 use super::engine::Mode;
 use super::library::Namespace;
 use super::observe::{Observer, observer};
@@ -16,11 +17,14 @@ use super::pyvalue;
 /// The name under which a running template finds its own context. No identifier can be spelled so.
 pub(super) const SELF: &str = "\0context";
 
+/// The name under which templates see all of their names.
+const CONTEXT: &str = "context";
+
 /// Macros deeper than this in each other are taken for endless recursion.
 pub(super) const MAX_DEPTH: usize = 400;
 
 /// Names that the engine itself provides; while parsing, all other unknown names are chainable undefined values.
-const BUILT_IN: &[&str] = &["dict", "loop", "namespace", "range", "return", "self", "super"];
+const BUILT_IN: &[&str] = &["cycler", "dict", "joiner", "loop", "namespace", "range", "return", "self", "super"];
 
 /// The names of one render. Looked up in this order: overrides, macros, variables, base.
 ///
@@ -31,6 +35,8 @@ pub struct Context {
     overrides: HashMap<Arc<str>, Value>,
     variables: HashMap<Arc<str>, Value>,
     base: Option<Arc<HashMap<&'static str, Value>>>,
+    /// Whether the name `context` means all of these.
+    has_context: bool,
     depth: AtomicUsize,
     called: Mutex<Vec<Arc<str>>>,
 }
@@ -43,6 +49,7 @@ impl Context {
             overrides: HashMap::new(),
             variables: HashMap::new(),
             base: None,
+            has_context: false,
             depth: AtomicUsize::new(0),
             called: Mutex::new(Vec::new()),
         }
@@ -69,6 +76,13 @@ impl Context {
         self
     }
 
+    /// Lets templates see all names as the dictionary `context`.
+    #[must_use]
+    pub fn with_context(mut self) -> Self {
+        self.has_context = true;
+        self
+    }
+
     /// A new context with the same names and nothing called yet.
     #[must_use]
     pub fn derive(&self) -> Self {
@@ -78,6 +92,7 @@ impl Context {
             overrides: self.overrides.clone(),
             variables: self.variables.clone(),
             base: self.base.clone(),
+            has_context: self.has_context,
             depth: AtomicUsize::new(0),
             called: Mutex::new(Vec::new()),
         }
@@ -128,6 +143,17 @@ impl Context {
         self.called.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The names of everything that a template sees, `context` itself left out: so a look at all of it ends.
+    fn names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = self.namespace.names().map(Arc::from).collect();
+        names.extend(self.overrides.keys().chain(self.variables.keys()).cloned());
+        names.extend(self.base.iter().flat_map(|base| base.keys().map(|name| Arc::from(*name))));
+        names.retain(|name| !name.starts_with('\0') && &**name != CONTEXT);
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// Names near to `name` among everything that can be called or looked up.
     pub(super) fn nearest(&self, name: &str) -> Option<String> {
         let base = self.base.iter().flat_map(|base| base.keys().copied());
@@ -154,6 +180,9 @@ impl Context {
     pub(super) fn lookup(self: &Arc<Self>, name: &str) -> Option<Value> {
         if name.starts_with('\0') {
             return (name == SELF).then(|| Value::from_dyn_object(self.clone()));
+        }
+        if name == CONTEXT && self.has_context {
+            return Some(Value::from_object(Itself(Arc::downgrade(self))));
         }
         let unknown = || self.mode == Mode::Parse && !BUILT_IN.contains(&name);
         self.get(name).or_else(|| unknown().then(pyvalue::parse_undefined))
@@ -186,6 +215,56 @@ impl Object for Context {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Empty
+    }
+}
+
+/// `context`: the names of the render as a dictionary. It must not keep alive what holds it.
+#[derive(Debug)]
+struct Itself(Weak<Context>);
+
+impl Itself {
+    fn entry(&self, name: &str) -> Option<Value> {
+        if name == CONTEXT {
+            return Some(Value::from_object(Self(self.0.clone())));
+        }
+        self.0.upgrade()?.get(name).filter(|_| !name.starts_with('\0'))
+    }
+}
+
+impl Object for Itself {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.entry(key.as_str()?)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let names = self.0.upgrade().map(|context| context.names()).unwrap_or_default();
+        Enumerator::Values(names.into_iter().map(Value::from).collect())
+    }
+
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, _: &[Value]) -> Result<Value, Error> {
+        Ok(Value::from_dyn_object(self.clone()))
+    }
+
+    fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+        match (method, self.entry(method)) {
+            // `context.my_macro(…)`
+            (_, Some(callable)) => callable.call(state, args),
+            ("get", None) => {
+                let mut args = Args::new(method, args);
+                let (key, default) = (args.take("key")?, args.or("default", ())?);
+                args.finish()?;
+                Ok(key.as_str().and_then(|key| self.entry(key)).unwrap_or(default))
+            }
+            ("keys" | "values" | "items", None) => Err(ErrorKind::UnknownMethod.into()),
+            (_, None) if self.0.upgrade().is_some_and(|context| context.mode == Mode::Parse) => {
+                Ok(pyvalue::parse_undefined())
+            }
+            _ => Err(ErrorKind::UnknownMethod.into()),
+        }
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<context>")
     }
 }
 

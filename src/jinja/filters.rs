@@ -11,8 +11,10 @@ use super::args::{Args, function, is_function};
 use super::error::fail;
 use super::macros::{self, MISSING_TEST};
 use super::ops::{self, Number};
+use super::prose;
 use super::pyvalue::{self, dict, dumps, format, is_undefined, list, py_str, range, tuple, type_name};
 use super::sink::SINK;
+use super::turns;
 
 /// The names of all filters, for "did you mean".
 pub(super) const FILTERS: &[&str] = &[
@@ -29,8 +31,10 @@ pub(super) const FILTERS: &[&str] = &[
     "default",
     "dictsort",
     "escape",
+    "filesizeformat",
     "first",
     "float",
+    "forceescape",
     "format",
     "groupby",
     "indent",
@@ -59,6 +63,7 @@ pub(super) const FILTERS: &[&str] = &[
     "sort",
     "split",
     "string",
+    "striptags",
     "sum",
     "title",
     "tojson",
@@ -66,7 +71,9 @@ pub(super) const FILTERS: &[&str] = &[
     "truncate",
     "unique",
     "upper",
+    "urlencode",
     "wordcount",
+    "wordwrap",
 ];
 
 /// The names of all tests, for "did you mean".
@@ -118,7 +125,11 @@ pub(super) fn install(environment: &mut Environment<'static>) {
         ("d", default),
         ("default", default),
         ("dictsort", dictsort),
+        ("e", prose::escape),
+        ("escape", prose::escape),
+        ("filesizeformat", prose::filesizeformat),
         ("float", float),
+        ("forceescape", prose::forceescape),
         ("format", |_, value, args| percent(value, args)),
         ("int", int),
         ("is_list", |_, value, _| Ok(Value::from(value.kind() == ValueKind::Seq && !value.is_tuple()))),
@@ -135,11 +146,14 @@ pub(super) fn install(environment: &mut Environment<'static>) {
         ("slice", slice),
         ("sort", sort),
         ("string", |_, value, _| Ok(Value::from(py_str(value)))),
+        ("striptags", prose::striptags),
         ("sum", sum),
         ("tojson", tojson),
         ("truncate", truncate),
         ("unique", unique),
+        ("urlencode", prose::urlencode),
         ("wordcount", |_, value, _| Ok(Value::from(py_str(value).split_whitespace().count()))),
+        ("wordwrap", prose::wordwrap),
     ];
     for (name, body) in filters {
         environment.add_filter(*name, move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| {
@@ -165,6 +179,8 @@ pub(super) fn install(environment: &mut Environment<'static>) {
             ValueKind::Seq | ValueKind::Map | ValueKind::String | ValueKind::Iterable | ValueKind::Undefined
         )
     });
+    environment.add_global("cycler", function("cycler", turns::cycler));
+    environment.add_global("joiner", function("joiner", turns::joiner));
     environment.add_global("range", function("range", |_, args| range::construct(args)));
     environment.add_global("dict", function("dict", |_, args| pyvalue::dict::construct(args)));
     environment.add_global(

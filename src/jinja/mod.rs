@@ -9,7 +9,7 @@
 //! | `macros`, `library` | compiled macros, how arguments are bound, in which order names are found |
 //! | `context`, `engine` | one render |
 //! | `observe` | what renders have looked at |
-//! | `pyvalue`, `ops`, `filters`, `methods` | Python's values and what can be done with them |
+//! | `pyvalue`, `ops`, `filters`, `prose`, `turns`, `methods` | Python's values and what can be done with them |
 //! | `error`, `syntax`, `linemap` | what went wrong, and where |
 
 mod args;
@@ -29,11 +29,13 @@ mod names;
 mod native;
 mod observe;
 mod ops;
+mod prose;
 pub mod pyvalue;
 mod scan;
 mod sink;
 mod syntax;
 mod template;
+mod turns;
 mod walk;
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ const OBSERVER: &str = "\0observer";
 const STEADY: &[&str] = &[
     "adapter",
     "api",
+    "column",
     "compiled_code",
     "dbt_version",
     "defer_relation",

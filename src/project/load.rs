@@ -104,6 +104,7 @@ impl<'a> Loader<'a> {
             secrets: Secrets::new(&request.env),
             cli_vars: request.vars.clone(),
             file_vars: Map::new(),
+            arguments: request.arguments.clone(),
         };
         Self { request, engine, invocation: Arc::new(invocation) }
     }

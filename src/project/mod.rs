@@ -61,6 +61,8 @@ pub struct Request {
     pub log_path: Option<PathBuf>,
     /// Jinja's `flags`, upper case: `FULL_REFRESH`, `WHICH`, …; they are laid over defaults and the project's own.
     pub flags: Map<String, Value>,
+    /// Jinja's `invocation_args_dict`.
+    pub arguments: Map<String, Value>,
     /// Whether `require-dbt-version` is enforced (`--version-check`).
     pub skip_version_check: bool,
     pub env: Env,
@@ -79,6 +81,8 @@ pub struct Invocation {
     pub cli_vars: Map<String, Value>,
     /// `vars:` of vars.yml.
     pub file_vars: Map<String, Value>,
+    /// What the command was called with, in dbt's names.
+    pub arguments: Map<String, Value>,
 }
 
 impl Invocation {

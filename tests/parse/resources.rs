@@ -223,3 +223,23 @@ fn packages_are_parsed_with_their_own_names() {
     assert_eq!(ids(&a.depends_on_nodes), ["model.kit.k"]);
     assert_eq!(ids(&a.depends_on_macros), ["macro.kit.kit_macro"]);
 }
+
+#[test]
+fn the_names_of_a_template_are_a_dictionary_in_it() {
+    let manifest = TestProject::new()
+        .file("macros/m.sql", "{% macro parent(name) %}{{ ref(name) }}{% endmacro %}")
+        .file("models/a.sql", "select 1 as id")
+        .file("models/b.sql", "select 2 as id")
+        .file(
+            "models/c.sql",
+            "select * from {{ context['parent']('a') }} join {{ context.get('parent')('b') }}\n\
+             {% set seen = [context.get('nothing', 'no'), 'ref' in context, 'nothing' in context,\n\
+             context['model'].name, context.shop.parent('a') is defined, context.keys() | length > 50,\n\
+             context.context.execute, column is defined, invocation_args_dict.which | default('none')] %}\n\
+             {{ config(meta={'seen': seen | join(' ')}) }}",
+        )
+        .manifest();
+    let c = node(&manifest, "model.shop.c");
+    assert_eq!(c.refs, [RefCall::to("a"), RefCall::to("b"), RefCall::to("a")]);
+    assert_eq!(c.config.meta().unwrap()["seen"], "no True False c True True False True none");
+}

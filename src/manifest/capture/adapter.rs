@@ -58,6 +58,7 @@ impl Object for AdapterStub {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str() {
             Some("Relation") => Some(Value::from_object(RelationFactory { template: self.template.clone() })),
+            Some("Column") => Some(Value::from_object(Columns)),
             _ => Some(pyvalue::parse_undefined()),
         }
     }
@@ -135,7 +136,30 @@ impl Object for Api {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str() {
             Some("Relation") => Some(Value::from_object(RelationFactory { template: self.template.clone() })),
+            Some("Column") => Some(Value::from_object(Columns)),
             _ => Some(pyvalue::parse_undefined()),
         }
+    }
+}
+
+/// `api.Column`: there, but nothing is known of what it makes.
+#[derive(Debug)]
+struct Columns;
+
+impl Object for Columns {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, _: &Value) -> Option<Value> {
+        Some(pyvalue::parse_undefined())
+    }
+
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, _: &[Value]) -> Result<Value, Error> {
+        Ok(pyvalue::parse_undefined())
+    }
+
+    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, _: &str, _: &[Value]) -> Result<Value, Error> {
+        Ok(pyvalue::parse_undefined())
     }
 }

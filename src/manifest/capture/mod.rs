@@ -66,6 +66,7 @@ pub fn node_context(
     let builtins = Value::from_object(Builtins { own, base: base.get("builtins").cloned(), observed });
     Context::new(namespace, Mode::Parse)
         .base(base)
+        .with_context()
         .set("ref", reference)
         .set("source", source)
         .set("config", config)
@@ -305,6 +306,7 @@ pub fn parse_names(
     let nothing = |name: &'static str| (name, function(name, |_, _| Ok(Value::from(""))));
     let none = |name: &'static str| (name, function(name, |_, _| Ok(pyvalue::none())));
     let undefined = |name: &'static str| (name, function(name, |_, _| Ok(pyvalue::parse_undefined())));
+    let column = api.get_attr("Column").unwrap_or_default();
     let mut names = base;
     if let Some(target) = names.get("target").cloned() {
         names.insert("env", target);
@@ -315,6 +317,8 @@ pub fn parse_names(
         ("dbt_metadata_envs", context::metadata_envs(project)),
         ("adapter", adapter),
         ("api", api),
+        ("column", column),
+        ("invocation_args_dict", pyvalue::frozen(Arc::new(project.invocation.arguments.clone().into()))),
         ("graph", empty_graph()),
         ("sql", Value::from("")),
         ("compiled_code", Value::from("")),
