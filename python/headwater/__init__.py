@@ -25,6 +25,7 @@ from headwater.exceptions import (
     ProjectError,
     SelectionError,
 )
+from headwater.manifest import Manifest
 from headwater.project import Project
 from headwater.runner import Outcome, Runner
 
@@ -34,6 +35,7 @@ __all__ = [
     "DependencyError",
     "Event",
     "HeadwaterError",
+    "Manifest",
     "NodeResult",
     "Outcome",
     "ParseError",

@@ -1,15 +1,19 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
+from os import PathLike
 from typing import Any, final
 
 import pandas
 import polars
+
+from headwater.record import Record
 
 __all__ = [
     "Event",
     "EventData",
     "EventInfo",
     "NodeResult",
+    "ParsedProject",
     "RunResults",
     "Session",
     "Table",
@@ -79,6 +83,8 @@ class Timestamp:
 @final
 class NodeResult:
     @property
+    def node(self) -> Record: ...
+    @property
     def unique_id(self) -> str: ...
     @property
     def name(self) -> str: ...
@@ -136,6 +142,14 @@ class RunResults:
     def _repr_html_(self) -> str: ...
 
 @final
+class ParsedProject:
+    def ids(self, kind: str) -> list[str]: ...
+    def entry(self, kind: str, unique_id: str) -> Any: ...
+    def part(self, name: str) -> Any: ...
+    def to_json(self) -> str: ...
+    def write(self, path: str | PathLike[str]) -> None: ...
+
+@final
 class Table:
     @property
     def columns(self) -> list[str]: ...
@@ -152,6 +166,10 @@ class Table:
 class Session:
     def __new__(cls, connection: Any = None) -> Session: ...
     def invoke(
-        self, argv: Sequence[str], callbacks: Iterable[Callable[[Event], object]], console: bool
+        self,
+        argv: Sequence[str],
+        callbacks: Iterable[Callable[[Event], object]],
+        console: bool,
+        manifest: ParsedProject | None = None,
     ) -> tuple[int, Any]: ...
     def main(self, argv: Sequence[str]) -> int: ...

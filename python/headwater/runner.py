@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from headwater._core import Session
+from headwater._core import ParsedProject, Session
 from headwater.arguments import command_line
 from headwater.exceptions import Cancelled, HeadwaterError
+from headwater.manifest import Manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ class Outcome:
     """How an invocation ended.
 
     `success`, `result` and `exception` are those of dbt's runner. The result is what the command gave: RunResults
-    (build, run, test …), a list of names (ls), a Table (show), or None. The exception is what ended it early; failed
-    nodes are no exception but in the result. `exit_code` is the command line's: 0, 1 (something failed) or 2 (the
+    (build, run, test …), a Manifest (parse), a list of names (ls), the catalog (docs generate), a Table (show), whether
+    all is well (debug), or None. The exception is what ended it early; failed nodes are no exception but in the
+    result. `exit_code` is the command line's: 0, 1 (something failed) or 2 (the
     command could not be run).
     """
 
@@ -38,11 +40,19 @@ class Outcome:
 class Runner:
     """Runs commands in this process, shaped like dbt's programmatic runner. Runners work side by side in threads.
 
-    `callbacks` are called with every :class:`~headwater.Event`, on the calling thread.
+    `manifest` is what an earlier `parse` gave: commands use it as it is, whatever has changed in the project since, and
+    parse nothing. `callbacks` are called with every :class:`~headwater.Event`, on the calling thread. `connection` is
+    an open DuckDB connection on the profile's database, to be used instead of a new one.
     """
 
-    def __init__(self, callbacks: Iterable[Callable[[Event], object]] = (), connection: Any = None) -> None:
-        self.callbacks = list(callbacks)
+    def __init__(
+        self,
+        manifest: Manifest | None = None,
+        callbacks: Iterable[Callable[[Event], object]] | None = None,
+        connection: Any = None,
+    ) -> None:
+        self.manifest = manifest
+        self.callbacks = list(callbacks or ())
         self._session = Session(connection)
 
     def invoke(self, args: Iterable[str], **options: Any) -> Outcome:
@@ -53,11 +63,14 @@ class Runner:
         """
         argv = command_line(args, options)
         try:
-            exit_code, result = self._session.invoke(argv, self.callbacks, True)
+            parsed = None if self.manifest is None else self.manifest.parsed
+            exit_code, result = self._session.invoke(argv, self.callbacks, True, parsed)
         except Cancelled:
             raise
         except HeadwaterError as error:
             return Outcome(2, error.result, error)
         except Exception as error:  # of a callback: the run was cancelled, as in dbt
             return Outcome(2, None, error)
+        if isinstance(result, ParsedProject):
+            result = Manifest(result)
         return Outcome(exit_code, result)

@@ -70,17 +70,32 @@ pub fn copy_manifest(path: &Path, project: &Project, from: &Path, body: Body) ->
     copied.is_ok()
 }
 
-/// `{"metadata":…,`
-fn head(project: &Project) -> serde_json::Result<Vec<u8>> {
-    let metadata = Metadata {
+/// All of manifest.json after a parse.
+///
+/// # Errors
+/// A bug: something cannot be written as JSON.
+pub fn manifest_text(project: &Project, manifest: &Manifest) -> serde_json::Result<String> {
+    let mut text = head(project)?;
+    let mut rest = Rest { writer: &mut text, digest: XxHash3_64::default(), is_open: false };
+    serde_json::to_writer(&mut rest, &Document { manifest, compiled: Compiled::new() })?;
+    String::from_utf8(text).map_err(serde::ser::Error::custom)
+}
+
+/// The manifest's `metadata`.
+pub fn manifest_metadata(project: &Project) -> impl Serialize {
+    Metadata {
         schema: "manifest/v12",
         generated_at: Utc::now(),
         project,
         of_manifest: true,
         adapter_type: &project.profile.kind,
-    };
+    }
+}
+
+/// `{"metadata":…,`
+fn head(project: &Project) -> serde_json::Result<Vec<u8>> {
     let mut head = br#"{"metadata":"#.to_vec();
-    serde_json::to_writer(&mut head, &metadata)?;
+    serde_json::to_writer(&mut head, &manifest_metadata(project))?;
     head.push(b',');
     Ok(head)
 }
@@ -109,17 +124,7 @@ impl<W: Write> Write for Rest<W> {
 type Compiled<'a> = HashMap<&'a str, CompiledNode<'a>>;
 
 fn compiled_nodes(results: &RunResults) -> Compiled<'_> {
-    results
-        .results
-        .iter()
-        .filter_map(|result| {
-            let code = result.compiled_code.as_deref()?;
-            Some((
-                &*result.unique_id,
-                CompiledNode { code, path: result.compiled_path.as_deref(), extra_ctes: &result.extra_ctes },
-            ))
-        })
-        .collect()
+    results.results.iter().filter_map(|result| Some((&*result.unique_id, result.compiled_node()?))).collect()
 }
 
 struct Document<'a> {
@@ -170,7 +175,7 @@ impl Serialize for Nodes<'_> {
 }
 
 /// Group → what is in it.
-fn group_map(manifest: &Manifest) -> IndexMap<&str, Vec<&UniqueId>> {
+pub fn group_map(manifest: &Manifest) -> IndexMap<&str, Vec<&UniqueId>> {
     let mut map: IndexMap<&str, Vec<&UniqueId>> =
         manifest.groups.values().map(|group| (group.name.as_str(), Vec::new())).collect();
     let groupable = |thing: &Resource<'_>| {

@@ -26,7 +26,7 @@ use serde_json::Map;
 pub use catalog::{Catalog, Wanted, write_catalog};
 pub use inputs::{Inputs, Rendered};
 pub use kept::{Built, KeptState};
-pub use manifest::{Body, copy_manifest, write_manifest};
+pub use manifest::{Body, copy_manifest, group_map, manifest_metadata, manifest_text, write_manifest};
 pub use read::{EarlierBatches, EarlierResult, EarlierRun, read_manifest, read_run_results, read_sources};
 pub use results::{write_run_results, write_sources};
 pub use semantic_manifest::{semantic_manifest, write_semantic_manifest};

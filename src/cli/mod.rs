@@ -33,7 +33,7 @@ use settings::{Format, Settings};
 use crate::adapter::Drivers;
 use crate::diag::render::{self, Style};
 use crate::diag::{Code, Diagnostic};
-use crate::engine::{self, Ask, Command, Outcome};
+use crate::engine::{self, Ask, Command, Handover, Outcome};
 use crate::execute::CancelToken;
 use crate::jinja::Modules;
 use crate::project::{Env, Secrets};
@@ -59,6 +59,7 @@ pub struct Host {
     pub stderr: Stream,
     /// Whether stdout is a terminal: colours and the live line are for people.
     pub is_terminal: bool,
+    pub parsed: Handover,
 }
 
 /// Runs a command line; `argv` is without the program's name. Prints to the host's streams.
@@ -116,6 +117,7 @@ fn run(settings: &Settings, host: Host) -> Outcome {
         env: host.env,
         cwd: host.cwd.clone(),
         invocation_id: invocation.id.clone(),
+        parsed: host.parsed,
     };
     let mut outcome = engine::invoke(settings.command, &settings.options, &engine_host);
     outcome.diagnostics.extend(problem);

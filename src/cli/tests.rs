@@ -26,6 +26,7 @@ fn ran_in(line: &[&str], dir: &std::path::Path) -> Ran {
         stdout: Arc::new(Mutex::new(stdout.clone())),
         stderr: Arc::new(Mutex::new(stderr.clone())),
         is_terminal: false,
+        parsed: Handover::None,
     };
     let argv: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
     Ran { outcome: main(&argv, host), stdout: stdout.text(), stderr: stderr.text() }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::partial::Partial;
-use super::{Command, Host, Options, state};
+use super::{Command, CommandResult, Handover, Host, Options, ParsedProject, state};
 use crate::adapter::session::Pool;
 use crate::adapter::{self, Adapter};
 use crate::artifacts::{self, Inputs};
@@ -15,7 +15,7 @@ use crate::diag::{self, Code, Deprecation, Diagnostic};
 use crate::execute::{BatchSettings, Event, Job, RunResults, Settings};
 use crate::graph::Dag;
 use crate::jinja::{Engine, Library};
-use crate::manifest::{Manifest, Parsed, ResourceType, UniqueId};
+use crate::manifest::{self, Manifest, Parsed, ResourceType, UniqueId};
 use crate::plan::{Plan, Verb};
 use crate::project::{self, Known, Project, Request};
 use crate::select::state::EarlierManifest;
@@ -185,11 +185,15 @@ impl<'a> Call<'a> {
         self.finish(begun)
     }
 
-    /// The same, without the graph where nothing has changed.
-    pub(super) fn parse(&mut self) -> Stage<()> {
+    /// The same, without the graph where nothing has changed and nobody wants the manifest.
+    pub(super) fn parse(&mut self) -> Stage<CommandResult> {
         let mut begun = self.begin()?;
         let looks_back = self.options.state.is_some() || self.options.defer_state.is_some();
-        if !looks_back && let Some(summary) = begun.partial.summary() {
+        let wanted = !matches!(self.host.parsed, Handover::None);
+        if !looks_back
+            && !wanted
+            && let Some(summary) = begun.partial.summary()
+        {
             // A warning may be an error; then nothing is written.
             self.warn(summary.warnings)?;
             let names = found(&Manifest::default()).into_iter().map(|(name, _)| name);
@@ -197,38 +201,69 @@ impl<'a> Call<'a> {
             begun.told = true;
             if begun.partial.copy(&begun.project, &summary.semantic_manifest) {
                 begun.partial.repeat(&begun.project);
-                return Ok(());
+                return Ok(CommandResult::Nothing);
             }
         }
-        self.finish(begun).map(drop)
+        let Ready { project, manifest, .. } = self.finish(begun)?;
+        Ok(match &self.host.parsed {
+            Handover::None => CommandResult::Nothing,
+            Handover::Wanted => CommandResult::Parsed(Arc::new(ParsedProject { project, manifest })),
+            Handover::Given(parsed) => CommandResult::Parsed(parsed.clone()),
+        })
     }
 
     fn begin(&mut self) -> Stage<Begun<'a>> {
         let mut partial = Partial::new(self);
-        let (project, adapter) = self.load_known(|target| partial.open(target))?;
+        let (project, adapter) = match &self.host.parsed {
+            Handover::Given(parsed) => {
+                let (project, adapter) = self.load_known(|_| parsed.known())?;
+                parsed.check(&project)?;
+                (project, adapter)
+            }
+            Handover::None | Handover::Wanted => self.load_known(|target| partial.open(target))?,
+        };
         self.host.events.event(&Event::Adapter { kind: adapter.kind().to_owned(), version: crate::VERSION });
-        partial.compare(&project, &*adapter);
+        if !matches!(self.host.parsed, Handover::Given(_)) {
+            partial.compare(&project, &*adapter);
+        }
         Ok(Begun { partial, project, adapter, told: false })
     }
 
     fn finish(&mut self, begun: Begun<'_>) -> Stage<Ready> {
         let Begun { mut partial, project, adapter, told } = begun;
+        if let Handover::Given(parsed) = &self.host.parsed {
+            let manifest = parsed.manifest.clone();
+            let library = manifest::library(&parsed.project)?;
+            self.host.events.event(&Event::Found { counts: found(&manifest) });
+            return self.drawn(project, adapter, manifest, library);
+        }
         let Parsed { manifest, library, observed } = partial.parse(&project, &*adapter)?;
         let counts = found(&manifest);
         let numbers = counts.iter().map(|(_, number)| *number).collect();
         if !told {
             self.warn(manifest.warnings.iter().cloned())?;
         }
-        let dag = Dag::new(&manifest)?;
         if !told {
             self.host.events.event(&Event::Found { counts });
         }
-        let earlier = state::read(&project, self.options)?;
-        let deferred = state::deferred(&project, self.command, self.options, earlier.as_ref())?;
-        let ready = Ready { project, adapter, manifest, library, dag, earlier, deferred };
+        let ready = self.drawn(project, adapter, manifest, library)?;
         partial.keep(&ready, observed.as_ref(), numbers, || self.write_manifest(&ready, None))?;
         self.write_semantic_manifest(&ready)?;
         Ok(ready)
+    }
+
+    /// The graph, and what the command compares with.
+    fn drawn(
+        &self,
+        project: Arc<Project>,
+        adapter: Arc<dyn Adapter>,
+        manifest: Arc<Manifest>,
+        library: Arc<Library>,
+    ) -> Stage<Ready> {
+        let dag = Dag::new(&manifest)?;
+        let earlier = state::read(&project, self.options)?;
+        let deferred = state::deferred(&project, self.command, self.options, earlier.as_ref())?;
+        Ok(Ready { project, adapter, manifest, library, dag, earlier, deferred })
     }
 
     /// What the command line selects, of the types that the command works on.

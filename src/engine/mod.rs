@@ -12,6 +12,7 @@ mod init;
 mod list;
 mod operation;
 mod options;
+mod parsed;
 mod partial;
 mod retry;
 mod rows;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use call::Call;
 pub use options::{Command, Options, Output};
+pub use parsed::ParsedProject;
 pub use warn::{WarnError, event_of};
 
 use crate::adapter::Drivers;
@@ -58,6 +60,19 @@ pub struct Host {
     pub cwd: PathBuf,
     /// The UUID that logs and artifacts know the command by.
     pub invocation_id: String,
+    pub parsed: Handover,
+}
+
+/// The parsed project on its way from one command of this process to the next.
+#[derive(Debug, Clone, Default)]
+pub enum Handover {
+    /// Every command parses for itself.
+    #[default]
+    None,
+    /// `parse` gives what it has parsed.
+    Wanted,
+    /// `parse` gives this, and all commands use it instead of parsing.
+    Given(Arc<ParsedProject>),
 }
 
 /// What a command gave.
@@ -66,6 +81,8 @@ pub enum CommandResult {
     /// The command failed before it had a result, or has none (`deps`, `clean`).
     #[default]
     Nothing,
+    /// `parse`, where somebody wants it.
+    Parsed(Arc<ParsedProject>),
     Run(Arc<RunResults>),
     Freshness(Arc<FreshnessResults>),
     /// The lines of `ls`.
@@ -127,7 +144,7 @@ fn dispatch(call: &mut Call<'_>) -> Result<Done, Vec<Diagnostic>> {
         Command::Compile => compile::compile(call),
         Command::Show => show::show(call),
         Command::List => list::list(call),
-        Command::Parse => call.parse().map(|()| CommandResult::Nothing.into()),
+        Command::Parse => call.parse().map(Done::from),
         Command::Debug => debug::debug(call),
         Command::Deps => deps::deps(call),
         Command::Init => init::init(call),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::diag::Diagnostic;
 use crate::manifest::event_time::{Window, is_microbatch};
+use crate::manifest::json::CompiledNode;
 use crate::manifest::{Exposure, Node, Resource, ResourceType, Source, UniqueId, UnitTest};
 use crate::plan::Step;
 
@@ -224,6 +225,12 @@ pub struct NodeResult {
 }
 
 impl NodeResult {
+    /// What the artifacts tell of the compiled code.
+    pub fn compiled_node(&self) -> Option<CompiledNode<'_>> {
+        let code = self.compiled_code.as_deref()?;
+        Some(CompiledNode { code, path: self.compiled_path.as_deref(), extra_ctes: &self.extra_ctes })
+    }
+
     /// A node that did not run.
     pub fn skipped(node: NodeRef, message: Option<String>) -> Self {
         Self {

@@ -5,6 +5,7 @@ mod door;
 mod duckdb;
 mod errors;
 mod json;
+mod manifest;
 mod modules;
 mod results;
 mod session;
@@ -16,6 +17,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::arrow::Table;
+    #[pymodule_export]
+    use super::manifest::ParsedProject;
     #[pymodule_export]
     use super::results::{Event, EventData, EventInfo, NodeResult, RunResults, Timestamp};
     #[pymodule_export]

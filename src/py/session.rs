@@ -9,13 +9,14 @@ use pyo3::types::PyList;
 use super::arrow::Table;
 use super::door::{self, Ended};
 use super::duckdb::Driver;
+use super::manifest::ParsedProject;
 use super::modules::PythonModules;
 use super::results::RunResults;
 use super::{errors, json, stream};
 use crate::adapter::Drivers;
 use crate::cli::{self, Host};
 use crate::diag::Diagnostic;
-use crate::engine::{CommandResult, Outcome};
+use crate::engine::{CommandResult, Handover, Outcome};
 use crate::execute::CancelToken;
 use crate::project::Env;
 
@@ -26,7 +27,7 @@ pub struct Session {
 }
 
 impl Session {
-    fn host(&self, cancel: CancelToken, output: stream::Output) -> PyResult<Host> {
+    fn host(&self, cancel: CancelToken, output: stream::Output, parsed: Handover) -> PyResult<Host> {
         Ok(Host {
             drivers: Drivers { duckdb: Some(self.driver.clone()) },
             modules: Some(Arc::new(PythonModules)),
@@ -38,6 +39,7 @@ impl Session {
             stdout: output.stdout,
             stderr: output.stderr,
             is_terminal: output.is_terminal,
+            parsed,
         })
     }
 
@@ -47,9 +49,10 @@ impl Session {
         argv: Vec<String>,
         callbacks: &[Py<PyAny>],
         output: stream::Output,
+        parsed: Handover,
     ) -> PyResult<Ended<Outcome>> {
         let cancel = CancelToken::new();
-        let host = self.host(cancel.clone(), output)?;
+        let host = self.host(cancel.clone(), output, parsed)?;
         let has_terminal = has_terminal(py);
         door::pass(py, callbacks, &cancel, move |caller| {
             let asker = has_terminal.then_some(caller.asker);
@@ -68,16 +71,20 @@ impl Session {
     }
 
     /// Runs a command line and returns its exit code and its result. Raises for what kept the command from running;
-    /// failed nodes are in the result. Prints to `sys.stdout` and `sys.stderr` if `console`.
+    /// failed nodes are in the result. Prints to `sys.stdout` and `sys.stderr` if `console`. With a `manifest` nothing is
+    /// parsed.
+    #[pyo3(signature = (argv, callbacks, console, manifest=None))]
     fn invoke<'py>(
         &self,
         py: Python<'py>,
         argv: Vec<String>,
         callbacks: Vec<Py<PyAny>>,
         console: bool,
+        manifest: Option<Py<ParsedProject>>,
     ) -> PyResult<(i32, Bound<'py, PyAny>)> {
         let output = if console { stream::python(py)? } else { stream::silent() };
-        match self.run(py, argv, &callbacks, output)? {
+        let parsed = manifest.map_or(Handover::Wanted, |manifest| Handover::Given(manifest.get().0.clone()));
+        match self.run(py, argv, &callbacks, output, parsed)? {
             Ended::Done(outcome) => {
                 let result = result(py, &outcome.result)?;
                 let problems = &outcome.diagnostics;
@@ -101,7 +108,7 @@ impl Session {
 
     /// The console command: prints to the process's own streams and returns the exit code.
     fn main(&self, py: Python<'_>, argv: Vec<String>) -> PyResult<i32> {
-        match self.run(py, argv, &[], stream::process())? {
+        match self.run(py, argv, &[], stream::process(), Handover::None)? {
             Ended::Done(outcome) => Ok(outcome.exit_code),
             // dbt's exit code of an interrupted run.
             Ended::Stopped(outcome, _) => Ok(outcome.map_or(1, |outcome| outcome.exit_code.max(1))),
@@ -119,12 +126,13 @@ fn has_terminal(py: Python<'_>) -> bool {
 fn result<'py>(py: Python<'py>, result: &CommandResult) -> PyResult<Bound<'py, PyAny>> {
     Ok(match result {
         CommandResult::Nothing => py.None().into_bound(py),
+        CommandResult::Parsed(parsed) => Bound::new(py, ParsedProject(parsed.clone()))?.into_any(),
         CommandResult::Run(run) => Bound::new(py, RunResults::of_run(run))?.into_any(),
         CommandResult::Freshness(run) => Bound::new(py, RunResults::of_freshness(run))?.into_any(),
         CommandResult::List(lines) => PyList::new(py, lines)?.into_any(),
         CommandResult::Catalog(catalog) => {
             let entries = serde_json::to_value(&**catalog).map_err(|error| PyValueError::new_err(error.to_string()))?;
-            json::to_python(py, &entries)?
+            json::to_record(py, &entries)?
         }
         CommandResult::Rows(batches) => Bound::new(py, Table::new(batches.to_vec()))?.into_any(),
         CommandResult::Debug(healthy) => healthy.into_pyobject(py)?.to_owned().into_any(),

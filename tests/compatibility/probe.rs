@@ -9,7 +9,7 @@ use headwater::adapter::duckdb::DuckDbDriver;
 use headwater::adapter::fake::FakeAdapter;
 use headwater::adapter::{Adapter, Connection, DbResult, Drivers};
 use headwater::cli::{self, Host};
-use headwater::engine::Outcome;
+use headwater::engine::{Handover, Outcome};
 use headwater::execute::CancelToken;
 use headwater::project::Env;
 use serde_json::{Map, Value};
@@ -121,6 +121,7 @@ impl Probe {
             stdout: Arc::new(Mutex::new(stdout.clone())),
             stderr: Arc::new(Mutex::new(stderr.clone())),
             is_terminal: false,
+            parsed: Handover::None,
         };
         let argv: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
         Ran { outcome: cli::main(&argv, host), stdout: stdout.text(), stderr: stderr.text() }

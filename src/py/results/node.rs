@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::diag::Diagnostic;
-use crate::execute::{self, FreshnessResult, NodeRef, Status, Timing};
+use crate::execute::{self, FreshnessResult, Member, NodeRef, Status, Timing};
+use crate::manifest::json::NodeEntry;
 use crate::py::{errors, json};
 
 /// What ran: a node, or a source whose freshness was asked for.
@@ -76,6 +78,23 @@ impl NodeResult {
         }
     }
 
+    fn entry(&self) -> serde_json::Result<Value> {
+        let node = self.node();
+        match &node.member {
+            Member::Node(member) => {
+                let compiled = self.as_node().and_then(execute::NodeResult::compiled_node);
+                serde_json::to_value(NodeEntry { node: member, compiled })
+            }
+            Member::UnitTest(test) => serde_json::to_value(&**test),
+            Member::Source(source) => serde_json::to_value(&**source),
+            Member::Exposure(exposure) => serde_json::to_value(&**exposure),
+            Member::Other => Ok(json!({
+                "unique_id": node.unique_id, "name": node.name, "package_name": node.package,
+                "resource_type": node.resource_type.as_str(), "original_file_path": node.path,
+            })),
+        }
+    }
+
     pub fn to_json(&self) -> Value {
         let iso = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
         let timing = |timing: &Timing| json!({"name": timing.name, "started_at": iso(timing.started_at), "completed_at": iso(timing.completed_at)});
@@ -101,6 +120,13 @@ impl NodeResult {
 
 #[pymethods]
 impl NodeResult {
+    /// The thing itself, as manifest.json has it, with its compiled code: `result.node.config.materialized`. What the
+    /// manifest does not know (a macro of `run-operation`) has its names only.
+    #[getter(node)]
+    fn member<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        json::to_record(py, &self.entry().map_err(|error| PyValueError::new_err(error.to_string()))?)
+    }
+
     /// dbt's name of the node, unique in all packages: `model.shop.orders`.
     #[getter]
     fn unique_id(&self) -> &str {

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
+import shutil
+
 import headwater as hw
+import pytest
 from conftest import Warehouse
 
 MODELS = {"models/one.sql": "{{ config(materialized='table') }} select 1 as n"}
@@ -56,3 +61,80 @@ def test_an_exception_of_a_callback_ends_the_run_and_is_in_the_outcome(duck: War
     outcome = hw.Runner(callbacks=[refuse]).invoke(["run", "--project-dir", project.project_dir])
     assert not outcome.success
     assert isinstance(outcome.exception, ValueError)
+
+
+SHOP = {
+    "models/one.sql": "{{ config(materialized='table', tags=['daily'], meta={'owner': 'ann'}) }} select 1 as n",
+    "models/two.sql": "select * from {{ ref('one') }}",
+    "models/models.yml": """
+sources: [{name: raw, schema: main, tables: [{name: orders}]}]
+models: [{name: one, columns: [{name: n, description: a number, data_tests: [not_null]}]}]
+""",
+}
+
+
+def test_parse_gives_the_manifest(duck: Warehouse, tmp_path):
+    project = duck.project(SHOP)
+    manifest = hw.Runner().invoke(["parse", "--quiet", "--project-dir", project.project_dir]).result
+    assert isinstance(manifest, hw.Manifest)
+    node = manifest.nodes["model.shop.one"]
+    assert (node.name, node.resource_type, node.config.materialized, node.tags) == ("one", "model", "table", ["daily"])
+    assert node.columns["n"].description == "a number"
+    assert node.config.get("meta") == {"owner": "ann"}
+    assert manifest.nodes["model.shop.two"].depends_on.nodes == ["model.shop.one"]
+    assert [source.identifier for source in manifest.sources.values()] == ["orders"]
+    assert manifest.child_map["model.shop.one"] == ["model.shop.two", *manifest.child_map["model.shop.one"][1:]]
+    assert manifest.metadata.project_name == "shop"
+    assert manifest.macros["macro.dbt.run_query"].name == "run_query"
+    assert "model.shop.nope" not in manifest.nodes
+    assert len(manifest.functions) == 0
+    with pytest.raises(AttributeError, match="a manifest has no `models`"):
+        _ = manifest.models
+    with pytest.raises(AttributeError, match="there is no `nope` here"):
+        _ = node.nope
+
+    written = json.loads((pathlib.Path(project.project_dir) / "target/manifest.json").read_text())
+    manifest.write(tmp_path / "copy.json")
+    copy = json.loads((tmp_path / "copy.json").read_text())
+    for entry in (written, copy, as_dict := manifest.to_dict()):
+        entry["metadata"].pop("generated_at")
+    assert written == copy == as_dict
+    assert {id: node.to_dict() for id, node in manifest.nodes.items()} == written["nodes"]
+
+
+def test_a_manifest_is_used_instead_of_parsing(duck: Warehouse, tmp_path):
+    project = duck.project(SHOP)
+    where = ["--quiet", "--project-dir", project.project_dir]
+    manifest = hw.Runner().invoke(["parse", *where]).result
+    # What comes later is not seen, be it ever so wrong.
+    folder = pathlib.Path(project.project_dir)
+    (folder / "models/two.sql").write_text("{{ what is this")
+    (folder / "models/three.sql").write_text("select 3 as n")
+    runner = hw.Runner(manifest=manifest)
+    assert runner.invoke(["ls", "--resource-type", "model", *where]).result == ["shop.one", "shop.two"]
+    ran = runner.invoke(["build", *where])
+    assert ran.success
+    assert [result.name for result in ran.result] == ["one", "not_null_one_n", "two"]
+    assert runner.invoke(["parse", *where]).result.nodes["model.shop.two"].raw_code == SHOP["models/two.sql"]
+    assert not hw.Runner().invoke(["ls", *where]).success
+
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    outcome = runner.invoke(["ls", "--quiet", "--project-dir", str(other)])
+    assert not outcome.success
+    assert "the manifest is of project `shop` in" in str(outcome.exception)
+
+
+def test_results_have_their_nodes(duck: Warehouse):
+    project = duck.project(SHOP)
+    heard = []
+    runner = hw.Runner(callbacks=[heard.append])
+    outcome = runner.invoke(["build", "--quiet", "--project-dir", project.project_dir])
+    told = [(result.node.name, result.node.config.materialized, str(result.status)) for result in outcome.result]
+    assert told[0] == ("one", "table", "success")
+    assert outcome.result["two"].node.compiled_code == f"select * from {outcome.result['one'].node.relation_name}"
+    assert outcome.result["not_null_one_n"].node.test_metadata.name == "not_null"
+    finished = next(event for event in heard if event.info.name == "NodeFinished")
+    assert finished.result.node.unique_id == "model.shop.one"
+    catalog = runner.invoke(["docs", "generate", "--quiet", "--project-dir", project.project_dir]).result
+    assert catalog.nodes["model.shop.one"].columns["n"].type == "INTEGER"
