@@ -1,4 +1,4 @@
-{#- A function of the user's own is replaced as a whole: nothing of it is kept from one run to the next. -#}
+{#- A function of the user's own is replaced as a whole. -#}
 {% materialization function, default, supported_languages=['sql'] %}
   {%- set target_relation = this -%}
   {%- if config.get('grants') -%}
