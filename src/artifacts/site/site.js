@@ -49,9 +49,9 @@
     [/^\*([^*\s][^*]*)\*/, (m) => el("em", {}, inline(m[1]))],
     [/^_([^_\s][^_]*)_(?!\w)/, (m) => el("em", {}, inline(m[1]))],
     // Images of the project's asset folders; a picture from elsewhere would tell its owner who reads the page.
-    [/^!\[([^\]]*)\]\(([^)\s]+)[^)]*\)/, (m) => (!safe(m[2]) ? m[1] : /^(\/|[a-z]+:)/i.test(m[2]) ? el("a", { href: m[2], rel: "noopener noreferrer" }, m[1] || m[2])
+    [/^!\[([^\]]*)\]\(((?:[^()\s]|\([^()\s]*\))+)[^)]*\)/, (m) => (!safe(m[2]) ? m[1] : /^(\/|[a-z]+:)/i.test(m[2]) ? el("a", { href: m[2], rel: "noopener noreferrer" }, m[1] || m[2])
       : el("img", { src: m[2], alt: m[1], loading: "lazy" }))],
-    [/^\[([^\]]+)\]\(([^)\s]+)[^)]*\)/, (m) => (safe(m[2]) ? el("a", { href: m[2], rel: "noopener noreferrer" }, inline(m[1])) : m[1])],
+    [/^\[([^\]]+)\]\(((?:[^()\s]|\([^()\s]*\))+)[^)]*\)/, (m) => (safe(m[2]) ? el("a", { href: m[2], rel: "noopener noreferrer" }, inline(m[1])) : m[1])],
     [/^<?(https?:\/\/[^\s<>)]+)>?/, (m) => el("a", { href: m[1], rel: "noopener noreferrer" }, m[1])],
     [/^\\([\\`*_{}[\]()#+.!|-])/, (m) => m[1]],
     [/^ {2,}\n/, () => el("br")],

@@ -69,7 +69,7 @@ LAYER = {
     "functions/functions.yml": """
         functions:
           - name: add_tax
-            description: Adds the **tax** <img src=x onerror=alert(1)>
+            description: Adds the **tax** <img src=x onerror=alert(1)> [by law](https://law.example/tax_(goods))
             config: {volatility: deterministic, tags: [money], group: sales, meta: {since: '<b>2024</b>', of: [1, 2]}}
             arguments: [{name: amount, data_type: integer, description: Before *tax* <script>alert(1)</script>}]
             returns: {data_type: integer, description: After `tax`}
@@ -247,6 +247,7 @@ def test_a_browser_shows_the_semantic_layer_and_functions(browser: str, duck: Wa
 
     function = dom("function.shop.add_tax")
     assert "<strong>tax</strong>" in function
+    assert 'href="https://law.example/tax_(goods)" rel="noopener noreferrer">by law</a>' in function
     assert all(text in function for text in ["deterministic", "mailto:ada@shop.example", ">sales<", "#!/tag/money"])
     assert parts(function)["Returns"] == "After tax"
     assert parts(function)["Arguments"].startswith("Name Type Description amount integer Before tax")
