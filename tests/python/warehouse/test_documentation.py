@@ -101,7 +101,8 @@ LAYER = {
             type_params:
               numerator: {name: revenue, filter: "{{ Dimension('order_key__big_one') }} = '<img src=x>'", alias: big}
               denominator: revenue
-            config: {tags: [weekly], group: sales, meta: {url: "javascript:alert(1)"}}
+            tags: [weekly]
+            config: {group: sales, meta: {url: "javascript:alert(1)"}}
           - name: growth
             label: Growth
             type: derived
@@ -270,7 +271,8 @@ def test_a_browser_shows_the_semantic_layer_and_functions(browser: str, duck: Wa
     metric = dom("metric.shop.big_share")
     assert "The share of big &lt;b&gt;orders&lt;/b&gt;" in metric
     assert "<strong>much</strong>" in metric
-    assert "<dd>ratio</dd>" in metric
+    assert all(text in metric for text in ["<dd>ratio</dd>", "mailto:ada@shop.example", ">sales<", "#!/tag/weekly"])
+    assert parts(metric)["Meta"] == "url javascript:alert(1)"
     assert parts(metric)["Inputs"].startswith("Name Role Alias Filter revenue numerator big {{ Dimension(")
     assert parts(metric)["Depends on"] == "revenue"
     assert parts(metric)["Referenced by"] == "growth weekly_share"
@@ -285,6 +287,8 @@ def test_a_browser_shows_the_semantic_layer_and_functions(browser: str, duck: Wa
     growth = parts(dom("metric.shop.growth"))
     assert growth["Inputs"] == "Name Role Alias Offset big_share metric now big_share metric before 1 month"
     query = dom("saved_query.shop.weekly_share")
+    assert "<strong>Monday</strong>" in query
+    assert "#!/tag/weekly" in query
     assert "TimeDimension('metric_time', 'week')" in query
     assert "'&lt;/dd&gt;&lt;script&gt;'" in query
     assert parts(query)["Exports"] == "Name As Schema Alias share_table table reports share_table"
