@@ -29,6 +29,7 @@ codes! {
     Database = "database",
     Dependency = "dependency",
     Deprecated = "deprecated",
+    DeprecatedModel = "deprecated-model",
     DeprecationsSummary = "deprecations-summary",
     DisabledRef = "disabled-ref",
     DuplicateName = "duplicate-name",

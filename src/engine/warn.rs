@@ -29,6 +29,8 @@ const EVENTS: &[(&str, Option<Code>)] = &[
     ("UnusedResourceConfigPath", Some(Code::UnusedConfig)),
     ("NoNodeForYamlKey", Some(Code::PatchTargetNotFound)),
     ("MacroNotFoundForPatch", Some(Code::PatchTargetNotFound)),
+    ("UnusedTables", Some(Code::PatchTargetNotFound)),
+    ("DeprecatedModel", Some(Code::DeprecatedModel)),
     ("UnversionedBreakingChange", Some(Code::BreakingChange)),
     ("InvalidMacroAnnotation", Some(Code::InvalidConfig)),
     ("MicrobatchModelNoEventTimeInputs", Some(Code::MicrobatchInputs)),
@@ -101,17 +103,20 @@ impl WarnError {
         if diagnostic.is_error() {
             return Some(diagnostic);
         }
-        diagnostic.severity = self.decide(diagnostic.code, diagnostic.deprecation)?;
+        let event = diagnostic.event.as_ref().map(|event| event.name.as_str());
+        diagnostic.severity = self.decide(diagnostic.code, diagnostic.deprecation, event)?;
         Some(diagnostic)
     }
 
     /// What becomes of warnings of a code; None: they are silenced.
     pub fn severity(&self, code: Code) -> Option<Severity> {
-        self.decide(code, None)
+        self.decide(code, None, None)
     }
 
-    fn decide(&self, code: Code, deprecation: Option<Deprecation>) -> Option<Severity> {
-        let by_name = |name: &String| means(name, code) || deprecation.is_some_and(|kind| name == kind.event());
+    fn decide(&self, code: Code, deprecation: Option<Deprecation>, event: Option<&str>) -> Option<Severity> {
+        let by_name = |name: &String| {
+            means(name, code) || Some(name.as_str()) == event || deprecation.is_some_and(|kind| name == kind.event())
+        };
         let by_group = |name: &String| deprecation.is_some() && name == Deprecation::GROUP;
         let listed = |matches: &dyn Fn(&String) -> bool| {
             let errors = if let Names::Some(names) = &self.error { names.as_slice() } else { &[] };

@@ -271,7 +271,9 @@ pub struct ModelDetail {
     pub constraints: Vec<Value>,
     pub version: Option<Value>,
     pub latest_version: Option<Value>,
+    /// As dbt writes it: `2026-01-31T00:00:00+01:00`.
     pub deprecation_date: Option<String>,
+    pub deprecation_place: Option<crate::diag::Span>,
     pub primary_key: Vec<String>,
     pub time_spine: Option<super::semantic::TimeSpine>,
 }

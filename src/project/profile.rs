@@ -243,7 +243,7 @@ fn find(request: &Request, root: &Path, profile: &str) -> diag::Result<PathBuf> 
     let searched: Vec<&str> = searched.iter().map(String::as_str).collect();
     Err(Diagnostic::error(Code::ProfileNotFound, format!("no `{FILE}` found, so there is no profile `{profile}`"))
         .note(format!("looked for {}", list(&searched)))
-        .help("create it, or name its folder: `--profiles-dir <folder>`")
+        .help("`headwater init` asks for what it needs and writes it; `--profiles-dir <folder>` names another folder")
         .boxed())
 }
 
@@ -268,7 +268,8 @@ fn no_profile(name: &str, file: &Arc<SourceFile>, profiles: &Mapping, path: &Pat
     };
     match suggest::nearest(name, names.iter().copied()) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error.help("choose one with `--profile`, or change `profile:` in dbt_project.yml"),
+        None => error
+            .help("`headwater init` adds it; or choose one with `--profile`, or change `profile:` in dbt_project.yml"),
     }
 }
 

@@ -225,6 +225,124 @@ fn packages_are_parsed_with_their_own_names() {
 }
 
 #[test]
+fn a_project_overrides_sources_of_packages() {
+    let project = TestProject::new()
+        .file("dbt_packages/kit/dbt_project.yml", "name: kit\n")
+        .file("packages.yml", "packages: [{local: kit_source}]")
+        .file("dbt_packages/kit/models/k.sql", "select * from {{ source('raw', 'orders') }}")
+        .file(
+            "dbt_packages/kit/models/s.yml",
+            "sources:
+  - name: raw
+    description: Theirs
+    schema: landing
+    loader: fivetran
+    quoting: {schema: false}
+    loaded_at_field: ts
+    config: {meta: {c: 1}, tags: [ct]}
+    meta: {a: 1}
+    tags: [t1]
+    freshness: {warn_after: {count: 1, period: hour}}
+    tables:
+      - name: orders
+        description: Orders
+        identifier: orders_raw
+        config: {event_time: ts, tags: [tt]}
+        freshness: {error_after: {count: 2, period: day}}
+        columns: [{name: id, data_tests: [unique]}, {name: ts}]
+      - {name: items, freshness: {error_after: {count: 3, period: day}}}
+",
+        )
+        .file(
+            "models/o.yml",
+            "sources:
+  - name: raw
+    overrides: kit
+    schema: mine
+    meta: {b: 2}
+    tables:
+      - name: orders
+        description: My orders
+        columns: [{name: id, data_tests: [not_null]}]
+      - name: nothing
+  - name: elsewhere
+    overrides: kit
+",
+        );
+    let manifest = project.manifest();
+    let orders = &manifest.sources["source.kit.raw.orders"];
+    assert_eq!(orders.relation_name, "mine.`orders_raw`");
+    assert_eq!((orders.description.as_str(), orders.source_description.as_str()), ("My orders", "Theirs"));
+    assert_eq!((orders.loader.as_str(), orders.loaded_at_field.as_deref()), ("fivetran", Some("ts")));
+    assert_eq!(serde_json::Value::from(orders.meta.clone()), json!({"b": 2}), "dbt replaces `config` too");
+    assert_eq!(orders.tags, ["t1", "tt"]);
+    assert_eq!(orders.freshness, None, "an override puts freshness back");
+    assert_eq!(orders.columns.keys().collect::<Vec<_>>(), ["id"]);
+    assert_eq!(orders.original_file_path, "models/s.yml");
+    let items = &manifest.sources["source.kit.raw.items"];
+    assert_eq!(items.relation_name, "mine.`items`");
+    let freshness = items.freshness.as_ref().unwrap();
+    assert!(freshness.warn_after.is_none(), "{freshness:?}");
+    assert_eq!(freshness.error_after.as_ref().map(|age| age.count), Some(3));
+    let tests: Vec<_> = manifest.nodes.keys().filter(|id| id.starts_with("test.")).collect();
+    assert_eq!(tests.len(), 1);
+    assert!(tests[0].starts_with("test.kit.source_not_null_raw_orders_id."), "{tests:?}");
+    let warnings = project.warnings();
+    assert!(warnings.contains("`overrides` of source `raw` is deprecated by dbt"), "{warnings}");
+    assert!(warnings.contains("source `raw` of package `kit` has no table `nothing` to override"), "{warnings}");
+    assert!(warnings.contains("models/o.yml:10:15"), "{warnings}");
+    assert!(warnings.contains("package `kit` has no source `elsewhere` to override"), "{warnings}");
+    let twice = project.file("models/p.yml", "sources: [{name: raw, overrides: kit}]").errors();
+    assert!(twice.contains("source `raw` of package `kit` is overridden twice"), "{twice}");
+}
+
+#[test]
+fn models_past_their_date_and_references_to_them_are_told_with_their_place() {
+    let project = TestProject::new()
+        .file("models/a.sql", "select 1 as id")
+        .file("models/b.sql", "select 1 as id")
+        .file("models/v_v1.sql", "select 1 as id")
+        .file("models/v_v2.sql", "select 1 as id")
+        .file(
+            "models/d.sql",
+            "select * from {{ ref('a') }}\njoin {{ ref('b') }}\njoin {{ ref('v', v=1) }} join {{ ref('v') }}",
+        )
+        .file(
+            "models/s.yml",
+            "models:
+  - {name: a, deprecation_date: 2020-01-01T00:00:00Z, columns: [{name: id, data_tests: [unique]}]}
+  - {name: b, deprecation_date: '2999-01-02 12:30:00.5 +02:00'}
+  - name: v
+    latest_version: 2
+    versions: [{v: 1, deprecation_date: 2020-01-02 00:00:00+00:00}, {v: 2}]
+",
+        );
+    let manifest = project.manifest();
+    let date = |id: &str| match &node(&manifest, id).detail {
+        Detail::Model(model) => model.deprecation_date.clone(),
+        _ => None,
+    };
+    assert_eq!(date("model.shop.a").as_deref(), Some("2020-01-01T00:00:00+00:00"));
+    assert_eq!(date("model.shop.b").as_deref(), Some("2999-01-02T12:30:00.500000+02:00"));
+    let warnings = project.warnings();
+    let told = [
+        ("model `a` is past its deprecation date, 2020-01-01", "models/s.yml:2:33"),
+        ("model `d` refers to `a`, which is deprecated since 2020-01-01", "models/d.sql:1:22"),
+        ("model `d` refers to `b`, which is going to be deprecated on 2999-01-02", "models/d.sql:2:13"),
+        ("model `v.v1` is past its deprecation date, 2020-01-02", "models/s.yml:6:41"),
+        ("model `d` refers to `v.v1`, which is deprecated since 2020-01-02", "models/d.sql:3:13"),
+    ];
+    for (message, place) in told {
+        let (_, rest) = warnings.split_once(message).unwrap_or_else(|| panic!("no {message}: {warnings}"));
+        assert!(rest.lines().nth(1).is_some_and(|line| line.contains(place)), "{message} not at {place}: {warnings}");
+    }
+    assert_eq!(warnings.matches("warning[deprecated-model]").count(), 5, "{warnings}");
+    assert!(warnings.contains("ref('shop', 'v', v='2')"), "{warnings}");
+    let wrong = project.file("models/w.yml", "models: [{name: v_v1, deprecation_date: soon}]").errors();
+    assert!(wrong.contains("`soon` is no date"), "{wrong}");
+}
+
+#[test]
 fn the_names_of_a_template_are_a_dictionary_in_it() {
     let manifest = TestProject::new()
         .file("macros/m.sql", "{% macro parent(name) %}{{ ref(name) }}{% endmacro %}")

@@ -3,6 +3,7 @@
 
 mod call;
 mod deprecated;
+mod deprecation;
 mod doc;
 mod draft;
 mod exposure;
@@ -190,6 +191,7 @@ pub fn parse(
         semantic::check(&manifest, &mut diags);
     }
     deprecated::project(project, &manifest, &library, &mut diags);
+    deprecation::models(project, &manifest, &mut diags);
     let mut manifest = manifest.indexed();
     resolve::primary_keys(&mut manifest);
     if diags.iter().any(Diagnostic::is_error) {
@@ -366,8 +368,8 @@ fn build_all(setup: &Setup<'_>, properties: Properties, manifest: &mut Manifest,
     }
     checks::duplicates(&nodes, setup.project.behaves("require_unique_project_resource_names"), diags);
     deprecated::configs(&nodes, setup, diags);
-    let sources: Vec<BuiltSource> =
-        properties.sources.into_par_iter().flat_map_iter(|entry| entry.build(setup)).collect();
+    let sources = source::override_sources(properties.sources, diags);
+    let sources: Vec<BuiltSource> = sources.into_par_iter().flat_map_iter(|entry| entry.build(setup)).collect();
     let tests = build_tests(setup, &properties.nodes, &nodes, &sources, &broken, diags);
     checks::duplicate_tests(&tests, diags);
     for node in nodes.into_iter().chain(tests) {

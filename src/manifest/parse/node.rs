@@ -243,10 +243,12 @@ impl Builder<'_> {
         let Detail::Model(model) = &mut node.detail else { return };
         model.constraints = constraints.clone();
         // Versions are deprecated one by one.
-        model.deprecation_date = match version {
-            Some(version) => version.deprecation_date.clone(),
-            None => patch.deprecation_date.clone(),
+        let deprecation = match version {
+            Some(version) => &version.deprecation,
+            None => &patch.deprecation,
         };
+        model.deprecation_date = deprecation.as_ref().map(|deprecation| deprecation.date.clone());
+        model.deprecation_place = deprecation.as_ref().map(|deprecation| deprecation.span.clone());
         model.time_spine = patch.time_spine.clone();
         if let Some(version) = version {
             model.version = Some(version.v.clone());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::call::parse_call;
+use super::deprecation::{self, Dated};
 use super::doc::Describer;
 use super::exposure::{ExposureEntry, read_exposure};
 use super::function::signature;
@@ -58,7 +59,7 @@ pub struct NodePatch {
     pub quote_columns: Option<bool>,
     pub latest_version: Option<Value>,
     pub versions: Vec<VersionPatch>,
-    pub deprecation_date: Option<String>,
+    pub deprecation: Option<Dated>,
     pub time_spine: Option<TimeSpine>,
     /// Of a snapshot without SQL: `ref('orders')`.
     pub relation: Option<(String, Span)>,
@@ -90,7 +91,7 @@ pub struct VersionPatch {
     pub constraints: Option<Vec<Value>>,
     pub tests: Option<Vec<TestEntry>>,
     pub columns: Option<VersionColumns>,
-    pub deprecation_date: Option<String>,
+    pub deprecation: Option<Dated>,
     pub span: Span,
 }
 
@@ -331,7 +332,7 @@ impl Reader<'_> {
             quote_columns: read.quote_columns,
             latest_version: read.latest_version.map(|node| node.to_json()),
             versions: read.versions.into_iter().filter_map(|version| self.version(version)).collect(),
-            deprecation_date: read.deprecation_date,
+            deprecation: read.deprecation,
             time_spine: read.time_spine,
             relation: read.relation.map(|(text, range)| (text, self.span(&range))),
             signature: read.signature,
@@ -445,7 +446,7 @@ impl Reader<'_> {
             constraints: read.constraints.map(|list| list.iter().map(Node::to_json).collect()),
             tests: read.tests.map(|tests| self.tests(tests)),
             columns: read.columns.map(|columns| self.version_columns(columns)),
-            deprecation_date: read.deprecation_date,
+            deprecation: read.deprecation,
             span,
         })
     }
@@ -478,7 +479,7 @@ struct NodeFields {
     quote_columns: Option<bool>,
     latest_version: Option<Node>,
     versions: Vec<Node>,
-    deprecation_date: Option<String>,
+    deprecation: Option<Dated>,
     time_spine: Option<TimeSpine>,
     /// Keys of the form of the semantic layer that dbt 1.12 writes on models.
     semantics: Vec<Key>,
@@ -500,7 +501,7 @@ impl NodeFields {
             quote_columns: fields.bool("quote_columns"),
             latest_version: if model { fields.take("latest_version").filter(|node| !node.is_null()) } else { None },
             versions: if model { fields.list("versions") } else { Vec::new() },
-            deprecation_date: if model { fields.str("deprecation_date") } else { None },
+            deprecation: if model { deprecation::read(fields) } else { None },
             time_spine: if model {
                 fields.map_node("time_spine").and_then(|node| time_spine(fields, node))
             } else {
@@ -544,7 +545,7 @@ struct VersionFields {
     constraints: Option<Vec<Node>>,
     tests: Option<Vec<Node>>,
     columns: Option<Vec<Node>>,
-    deprecation_date: Option<String>,
+    deprecation: Option<Dated>,
     legacy: Vec<(&'static str, Node)>,
 }
 
@@ -564,7 +565,7 @@ impl VersionFields {
             constraints: fields.has("constraints").then(|| fields.list("constraints")),
             tests: has_tests.then_some(tests),
             columns: fields.has("columns").then(|| fields.list("columns")),
-            deprecation_date: fields.str("deprecation_date"),
+            deprecation: deprecation::read(fields),
             legacy: legacy_configs(fields),
         })
     }

@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 use super::Setup;
 use super::properties::{ColumnPatch, Place, Reader, TestEntry, moved_to_config, required_name, take_tests, texts_of};
 use crate::adapter::{Include, Relation};
-use crate::diag::{Code, Diagnostic, suggest};
+use crate::diag::{Code, Deprecation, Diagnostic, Span, suggest};
 use crate::manifest::{Age, Config, Freshness, Period, ResourceType, Source, merge};
-use crate::yaml::{Fields, Mapping, Node, Yaml};
+use crate::yaml::{Fields, Mapping, Node};
 
 /// A source with its tables, as written.
 #[derive(Debug)]
@@ -23,8 +23,10 @@ pub struct SourceEntry {
     schema: Option<String>,
     unrendered_database: Option<String>,
     unrendered_schema: Option<String>,
-    loader: String,
+    loader: Option<String>,
     tables: Vec<TableEntry>,
+    /// The package whose source it changes, and where that is said.
+    overrides: Option<(String, Span)>,
 }
 
 /// A table of a source, as written.
@@ -35,25 +37,64 @@ pub struct TableEntry {
     level: Level,
     identifier: Option<String>,
     external: Option<Value>,
-    pub columns: Vec<ColumnPatch>,
-    pub tests: Vec<TestEntry>,
+    pub columns: Option<Vec<ColumnPatch>>,
+    pub tests: Option<Vec<TestEntry>>,
 }
 
 /// What can be said of a source and of each of its tables.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Level {
-    description: String,
-    doc_blocks: Vec<String>,
+    /// With the docs blocks in it.
+    description: Option<(String, Vec<String>)>,
+    quoting: Option<Map<String, Value>>,
+    own: Said,
+    /// The same under `config`.
+    nested: Said,
+    /// The rest of `config`.
     config: Map<String, Value>,
     unrendered_config: Map<String, Value>,
-    meta: Map<String, Value>,
-    tags: Vec<String>,
-    quoting: Map<String, Value>,
+}
+
+/// What may stand beside `config` and in it.
+#[derive(Debug, Default, Clone)]
+struct Said {
+    meta: Option<Map<String, Value>>,
+    tags: Option<Vec<String>>,
     freshness: Given<RawFreshness>,
-    /// `freshness` under `config`.
-    config_freshness: Given<RawFreshness>,
     loaded_at_field: Given<String>,
     loaded_at_query: Option<String>,
+}
+
+impl Level {
+    fn meta(&self) -> Map<String, Value> {
+        [&self.own, &self.nested].into_iter().flat_map(|said| said.meta.clone().unwrap_or_default()).collect()
+    }
+
+    fn tags(&self) -> impl Iterator<Item = &String> {
+        [&self.own, &self.nested].into_iter().flat_map(|said| said.tags.iter().flatten())
+    }
+
+    fn loaded_at_field(&self) -> &Given<String> {
+        if self.own.loaded_at_field == Given::Absent { &self.nested.loaded_at_field } else { &self.own.loaded_at_field }
+    }
+
+    fn loaded_at_query(&self) -> Option<&String> {
+        self.own.loaded_at_query.as_ref().or(self.nested.loaded_at_query.as_ref())
+    }
+
+    /// Lays what an override says over what it overrides, as dbt does: it replaces, and `freshness` even where it says
+    /// nothing of it.
+    fn replace(&mut self, by: Self) {
+        self.description = by.description.or(self.description.take());
+        let (own, by) = (&mut self.own, by.own);
+        own.meta = by.meta.or(own.meta.take());
+        own.tags = by.tags.or(own.tags.take());
+        own.freshness = by.freshness;
+        if let Given::Set(_) = by.loaded_at_field {
+            own.loaded_at_field = by.loaded_at_field;
+        }
+        own.loaded_at_query = by.loaded_at_query.or(own.loaded_at_query.take());
+    }
 }
 
 /// YAML tells a key that is absent from one that is null.
@@ -99,35 +140,35 @@ impl LevelFields {
     }
 
     fn finish(self, reader: &mut Reader<'_>, unrendered_config: Map<String, Value>) -> Level {
-        let (description, doc_blocks) = reader.describe(self.description);
         let nested = |key: &str| self.config.as_ref().and_then(|config| config.get(key)).cloned();
-        let field = self.loaded_at_field.or_else(|| nested("loaded_at_field"));
-        let query = self.loaded_at_query.or_else(|| nested("loaded_at_query")?.as_str().map(str::to_owned));
-        let (mut meta, mut tags) = (self.meta.unwrap_or_default().to_json(), self.tags.unwrap_or_default());
-        if let Some(Yaml::Map(more)) = nested("meta").map(|node| node.value) {
-            meta.extend(more.to_json());
-        }
-        tags.extend(nested("tags").as_ref().map(texts_of).unwrap_or_default());
-        let config_freshness = freshness(reader, nested("freshness"));
+        let field = |node: Option<Node>| match node {
+            None => Given::Absent,
+            Some(node) => node.as_str().map_or(Given::Null, |field| Given::Set(field.to_owned())),
+        };
+        let nested = Said {
+            meta: nested("meta").and_then(|node| Some(node.as_map()?.to_json())),
+            tags: nested("tags").as_ref().map(texts_of),
+            freshness: freshness(reader, nested("freshness")),
+            loaded_at_field: field(nested("loaded_at_field")),
+            loaded_at_query: nested("loaded_at_query").and_then(|node| node.as_str().map(str::to_owned)),
+        };
         let mut config = reader.config(ResourceType::Source, self.config);
         for merged in ["meta", "tags", "freshness", "loaded_at_field", "loaded_at_query"] {
             config.shift_remove(merged);
         }
         Level {
-            description,
-            doc_blocks,
+            description: self.description.map(|description| reader.describe(Some(description))),
+            quoting: self.quoting.map(|quoting| quoting.to_json()),
+            own: Said {
+                meta: self.meta.map(|meta| meta.to_json()),
+                tags: self.tags,
+                freshness: freshness(reader, self.freshness),
+                loaded_at_field: field(self.loaded_at_field),
+                loaded_at_query: self.loaded_at_query,
+            },
+            nested,
             config,
             unrendered_config,
-            meta,
-            tags,
-            quoting: self.quoting.unwrap_or_default().to_json(),
-            freshness: freshness(reader, self.freshness),
-            config_freshness,
-            loaded_at_field: match field {
-                None => Given::Absent,
-                Some(node) => node.as_str().map_or(Given::Null, |field| Given::Set(field.to_owned())),
-            },
-            loaded_at_query: query,
         }
     }
 }
@@ -150,18 +191,19 @@ pub fn read_source(reader: &mut Reader<'_>, mut entry: Node) -> Option<SourceEnt
             fields.str("schema"),
             fields.str("loader"),
             fields.list("tables"),
-            fields.entry("overrides"),
+            fields.spanned_str("overrides"),
         ))
     })?;
-    if let Some((key, _)) = overrides {
-        let span = reader.span(&key.range);
-        let message = "`overrides` of a source is deprecated by dbt and not supported";
+    let overrides = overrides.map(|(package, range)| {
+        let span = reader.span(&range);
+        let message = format!("`overrides` of source `{}` is deprecated by dbt", name.0);
         reader.diags.push(
-            Diagnostic::error(Code::NotSupported, message)
-                .at(span, "")
-                .help("configure the package's source under `sources:` of dbt_project.yml"),
+            Diagnostic::deprecated(Deprecation::SourceOverride, message)
+                .at(span.clone(), "")
+                .help("configure the package's source under `sources:` of dbt_project.yml, or disable it there"),
         );
-    }
+        (package, span)
+    });
     let place = reader.place(&name.1);
     let tables = tables
         .into_iter()
@@ -178,8 +220,9 @@ pub fn read_source(reader: &mut Reader<'_>, mut entry: Node) -> Option<SourceEnt
         schema,
         unrendered_database,
         unrendered_schema,
-        loader: loader.unwrap_or_default(),
+        loader,
         tables,
+        overrides,
     })
 }
 
@@ -190,8 +233,8 @@ fn read_table(reader: &mut Reader<'_>, table: Node, unrendered_config: Map<Strin
             LevelFields::read(fields),
             fields.str("identifier"),
             fields.take("external"),
-            fields.list("columns"),
-            take_tests(fields),
+            fields.has("columns").then(|| fields.list("columns")),
+            (fields.has("data_tests") || fields.has("tests")).then(|| take_tests(fields)),
         ))
     })?;
     let place = reader.place(&name.1);
@@ -203,8 +246,8 @@ fn read_table(reader: &mut Reader<'_>, table: Node, unrendered_config: Map<Strin
         level,
         identifier,
         external: external.filter(|node| !node.is_null()).map(|node| full_external(node.to_json())),
-        columns: columns.into_iter().filter_map(|column| reader.column(column)).collect(),
-        tests: reader.tests(tests),
+        columns: columns.map(|columns| columns.into_iter().filter_map(|column| reader.column(column)).collect()),
+        tests: tests.map(|tests| reader.tests(tests)),
     })
 }
 
@@ -228,7 +271,7 @@ fn full_external(mut external: Value) -> Value {
 }
 
 fn check_loaded_at(reader: &mut Reader<'_>, level: &Level, place: &Place) {
-    if matches!(level.loaded_at_field, Given::Set(_)) && level.loaded_at_query.is_some() {
+    if matches!(level.loaded_at_field(), Given::Set(_)) && level.loaded_at_query().is_some() {
         let message = "`loaded_at_field` and `loaded_at_query` exclude each other";
         reader.diags.push(Diagnostic::error(Code::InvalidConfig, message).at(place.span.clone(), "has both"));
     }
@@ -320,10 +363,86 @@ pub struct BuiltSource {
     pub tests: Vec<TestEntry>,
 }
 
+/// Lays entries with `overrides` over the sources of packages that they name.
+pub fn override_sources(entries: Vec<SourceEntry>, diags: &mut Vec<Diagnostic>) -> Vec<SourceEntry> {
+    let mut overrides: IndexMap<(String, String), SourceEntry> = IndexMap::new();
+    let mut sources = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let Some((package, span)) = &entry.overrides else {
+            sources.push(entry);
+            continue;
+        };
+        let key = (package.clone(), entry.name.clone());
+        if let Some((_, first)) = overrides.get(&key).and_then(|first| first.overrides.as_ref()) {
+            let message = format!("source `{}` of package `{package}` is overridden twice", entry.name);
+            diags.push(
+                Diagnostic::error(Code::DuplicateName, message)
+                    .at(span.clone(), "overridden again here")
+                    .place(first.clone(), "first overridden here")
+                    .help("put both into one entry"),
+            );
+            continue;
+        }
+        overrides.insert(key, entry);
+    }
+    // A source may be described in several files.
+    let mut used = vec![false; overrides.len()];
+    for source in &mut sources {
+        let key = (source.place.package.to_string(), source.name.clone());
+        if let Some((at, _, by)) = overrides.get_full_mut(&key) {
+            source.replace(by);
+            used[at] = true;
+        }
+    }
+    for (used, entry) in used.into_iter().zip(overrides.into_values()) {
+        let (name, Some((package, span))) = (entry.name, entry.overrides) else { continue };
+        if !used {
+            let message = format!("package `{package}` has no source `{name}` to override");
+            let event = json!({"unused_tables": [format!("{package}.{name}")]});
+            diags.push(
+                Diagnostic::warning(Code::PatchTargetNotFound, message).at(span, "").event("UnusedTables", event),
+            );
+            continue;
+        }
+        for table in entry.tables {
+            let message = format!("source `{name}` of package `{package}` has no table `{}` to override", table.name);
+            let event = json!({"unused_tables": [format!("{package}.{name}.{}", table.name)]});
+            let warning = Diagnostic::warning(Code::PatchTargetNotFound, message).at(table.place.span, "");
+            diags.push(warning.event("UnusedTables", event));
+        }
+    }
+    sources
+}
+
 impl SourceEntry {
+    /// Lays an override over the source. The tables that it has are taken out of the override.
+    fn replace(&mut self, by: &mut Self) {
+        let Level { nested, config, unrendered_config, .. } = by.level.clone();
+        self.level.replace(by.level.clone());
+        self.level.quoting = by.level.quoting.clone().or(self.level.quoting.take());
+        // dbt replaces `config` even by none, but only that of the source.
+        (self.level.nested, self.level.config, self.level.unrendered_config) = (nested, config, unrendered_config);
+        self.database = by.database.clone().or(self.database.take());
+        self.schema = by.schema.clone().or(self.schema.take());
+        self.loader = by.loader.clone().or(self.loader.take());
+        for table in &mut self.tables {
+            if let Some(at) = by.tables.iter().position(|by| by.name == table.name) {
+                let by = by.tables.remove(at);
+                table.level.quoting = by.level.quoting.clone();
+                table.level.replace(by.level);
+                table.identifier = by.identifier.or(table.identifier.take());
+                table.external = by.external.or(table.external.take());
+                table.columns = by.columns.or(table.columns.take());
+                table.tests = by.tests.or(table.tests.take());
+            }
+        }
+    }
+
     pub fn build(self, setup: &Setup<'_>) -> Vec<BuiltSource> {
-        let Self { place, name, level, database, schema, unrendered_database, unrendered_schema, loader, tables } =
-            self;
+        let Self {
+            place, name, level, database, schema, unrendered_database, unrendered_schema, loader, tables, ..
+        } = self;
+        let loader = loader.unwrap_or_default();
         let outer = Outer { place, name, level, database, schema, unrendered_database, unrendered_schema, loader };
         tables.into_iter().map(|table| outer.table(setup, table)).collect()
     }
@@ -349,8 +468,8 @@ impl Outer {
         let (config, unrendered_config) = self.config(setup, &table, &fqn);
         let mut quoting = Map::new();
         for key in ["database", "schema", "identifier", "column"] {
-            let value = table.level.quoting.get(key).or_else(|| self.level.quoting.get(key));
-            quoting.insert(key.to_owned(), value.cloned().unwrap_or_default());
+            let said = |level: &Level| level.quoting.as_ref()?.get(key).cloned();
+            quoting.insert(key.to_owned(), said(&table.level).or_else(|| said(&self.level)).unwrap_or_default());
         }
         let relation = Relation {
             database: self.database.clone().or_else(|| setup.dialect.database.clone()),
@@ -361,6 +480,8 @@ impl Outer {
             ..setup.dialect.unnamed()
         };
         let text = |key: &str| config.str(key).map(str::to_owned);
+        let (table_columns, tests) = (table.columns.unwrap_or_default(), table.tests.unwrap_or_default());
+        let (description, doc_blocks) = table.level.description.unwrap_or_default();
         let source = Source {
             unique_id: format!("source.{package}.{}.{}", self.name, table.name).into(),
             source_name: self.name.clone(),
@@ -373,14 +494,14 @@ impl Outer {
             schema: relation.schema.unwrap_or_default(),
             identifier: relation.identifier.unwrap_or_default(),
             loader: self.loader.clone(),
-            description: table.level.description,
-            source_description: self.level.description.clone(),
-            doc_blocks: table.level.doc_blocks,
-            source_meta: self.level.meta.clone(),
+            description,
+            source_description: self.level.description.as_ref().map(|(text, _)| text.clone()).unwrap_or_default(),
+            doc_blocks,
+            source_meta: self.level.meta(),
             unrendered_config,
             unrendered_database: self.unrendered_database.clone(),
             unrendered_schema: self.unrendered_schema.clone(),
-            columns: columns(&table.columns),
+            columns: columns(&table_columns),
             quoting,
             loaded_at_field: text("loaded_at_field"),
             loaded_at_query: text("loaded_at_query"),
@@ -393,7 +514,7 @@ impl Outer {
             name: table.name,
             config,
         };
-        BuiltSource { place: table.place, source, columns: table.columns, tests: table.tests }
+        BuiltSource { place: table.place, source, columns: table_columns, tests }
     }
 
     /// The merged config, and what was said of it as it was written.
@@ -403,7 +524,7 @@ impl Outer {
         let (outer, inner) = (&self.level, &table.level);
         let mut said = outer.config.clone();
         said.extend(inner.config.clone());
-        let levels = [&outer.freshness, &outer.config_freshness, &inner.freshness, &inner.config_freshness];
+        let levels = [&outer.own, &outer.nested, &inner.own, &inner.nested].map(|said| &said.freshness);
         match merged_freshness(levels) {
             Given::Absent => {}
             Given::Null => {
@@ -413,25 +534,25 @@ impl Outer {
                 said.insert("freshness".into(), json!(freshness.finish()));
             }
         }
-        let field = match (&inner.loaded_at_field, &outer.loaded_at_field) {
+        let field = match (inner.loaded_at_field(), outer.loaded_at_field()) {
             (Given::Set(field), _) | (Given::Absent, Given::Set(field)) => Some(field.clone()),
             _ => None,
         };
-        let inherited = || outer.loaded_at_query.clone().filter(|_| inner.loaded_at_field == Given::Absent);
-        let query = inner.loaded_at_query.clone().or_else(inherited);
+        let inherited = || outer.loaded_at_query().filter(|_| *inner.loaded_at_field() == Given::Absent);
+        let query = inner.loaded_at_query().or_else(inherited).cloned();
         // The table's own query takes the place of the source's field.
-        let field = field.filter(|_| inner.loaded_at_query.is_none());
+        let field = field.filter(|_| inner.loaded_at_query().is_none());
         for (key, value) in [("loaded_at_field", field), ("loaded_at_query", query)] {
             if let Some(value) = value {
                 said.insert(key.into(), Value::String(value));
             }
         }
-        let mut meta = outer.meta.clone();
-        meta.extend(inner.meta.clone());
+        let mut meta = outer.meta();
+        meta.extend(inner.meta());
         if !meta.is_empty() {
             said.insert("meta".into(), Value::Object(meta));
         }
-        let mut tags: Vec<&String> = outer.tags.iter().chain(&inner.tags).collect();
+        let mut tags: Vec<&String> = outer.tags().chain(inner.tags()).collect();
         tags.sort();
         tags.dedup();
         if !tags.is_empty() {

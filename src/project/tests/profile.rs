@@ -94,7 +94,7 @@ fn no_profiles_file_at_all() {
         "\
 error[profile-not-found]: no `profiles.yml` found, so there is no profile `shop`
 note: looked for `<folder>/profiles.yml`, `<folder>/home/.dbt/profiles.yml`
-help: create it, or name its folder: `--profiles-dir <folder>`
+help: `headwater init` asks for what it needs and writes it; `--profiles-dir <folder>` names another folder
 "
     );
 }
