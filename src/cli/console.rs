@@ -83,9 +83,12 @@ impl Listener for Console {
             let msg = if self.telling.colors { message.colored() } else { message.msg() };
             return self.write(&self.invocation.line(message, &msg));
         }
+        if message.in_block {
+            return;
+        }
         if message.is_payload() {
             self.payload(&message.msg());
-        } else if !message.in_block {
+        } else {
             self.write(&self.telling.line(message));
         }
     }

@@ -122,9 +122,8 @@ fn run(settings: &Settings, host: Host) -> Outcome {
     let mut outcome = engine::invoke(settings.command, &settings.options, &engine_host);
     outcome.diagnostics.extend(problem);
     console.finish();
-    if settings.console.format == Format::Json {
-        message::output(&hub, &outcome);
-    } else if !outcome.output.is_empty() {
+    message::output(&hub, &outcome, settings.options.quiet);
+    if settings.console.format != Format::Json && !outcome.output.is_empty() {
         console.payload(&outcome.output);
     }
     let root = settings.root.as_deref().unwrap_or(&host.cwd);

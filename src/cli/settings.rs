@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::event_time;
 use super::parse::{Given, usage};
@@ -20,6 +20,9 @@ use crate::project::behavior::BEHAVIORS;
 use crate::project::deps::{Addition, Origin};
 use crate::select::Indirect;
 use crate::yaml;
+
+/// Where dbt.log is begun anew.
+const LOG_BYTES: i64 = 10 * 1024 * 1024;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Settings {
@@ -137,17 +140,69 @@ pub(super) fn settings(
     check_conflicts(&values, command);
     warnings.extend(deprecated_flags(&values));
     let console = console(&values, command, env, is_terminal);
+    let log_dir = log_dir(&values, &file, cwd);
+    let places = [("profiles_dir", Some(&profiles_dir)), ("log_path", log_dir.as_ref())];
+    let mut recorded = recorded(&values, command);
+    recorded.extend(
+        places.into_iter().filter_map(|(name, dir)| Some((name.to_owned(), dir?.display().to_string().into()))),
+    );
     let settings = Settings {
         command,
-        options: Options { warnings, ..options(&values, given, command, console.colors) },
+        options: Options { warnings, recorded, ..options(&values, given, command, console.colors) },
         file: log_file(&values, &console),
         root: file.root.clone(),
-        log_dir: log_dir(&values, &file, cwd),
-        log_max_bytes: values.number(&LOG_FILE_MAX_BYTES).map_or(10 * 1024 * 1024, |bytes| bytes.unsigned_abs()),
+        log_dir,
+        log_max_bytes: values.number(&LOG_FILE_MAX_BYTES).unwrap_or(LOG_BYTES).unsigned_abs(),
         console,
     };
     let problems = values.finish();
     if problems.is_empty() { Ok(settings) } else { Err(problems) }
+}
+
+/// What run_results.json tells of the command line that no command acts on, in dbt's names.
+fn recorded(values: &Values<'_>, command: Command) -> Map<String, Value> {
+    let text = |flag, default: &str| json!(values.text(flag).unwrap_or_else(|| default.to_owned()));
+    let followed = |flag, console, default| match values.is_set(flag) {
+        true => text(flag, default),
+        false => text(console, default),
+    };
+    let mut recorded = Map::new();
+    let mut put = |name: &str, value: Value| recorded.insert(name.to_owned(), value);
+    put("log_level", text(&LOG_LEVEL, "info"));
+    put("log_level_file", followed(&LOG_LEVEL_FILE, &LOG_LEVEL, "debug"));
+    put("log_format", text(&LOG_FORMAT, "default"));
+    put("log_format_file", followed(&LOG_FORMAT_FILE, &LOG_FORMAT, "debug"));
+    put("log_file_max_bytes", json!(values.number(&LOG_FILE_MAX_BYTES).unwrap_or(LOG_BYTES)));
+    put("use_colors", json!(values.switch(&USE_COLORS)));
+    put("use_colors_file", json!(values.set_switch(&USE_COLORS_FILE).unwrap_or(values.switch(&USE_COLORS))));
+    // They change nothing, so that the defaults are dbt's.
+    for (name, flag, default) in [
+        ("static_parser", &STATIC_PARSER, true),
+        ("hints_enabled", &HINTS_ENABLED, true),
+        ("use_fast_test_edges", &USE_FAST_TEST_EDGES, false),
+    ] {
+        put(name, json!(values.set_switch(flag).unwrap_or(default)));
+    }
+    // Whatever is said: it is never done.
+    put("send_anonymous_usage_stats", json!(false));
+    for (name, flag) in [
+        ("single_threaded", &SINGLE_THREADED),
+        ("log_cache_events", &LOG_CACHE_EVENTS),
+        ("use_experimental_parser", &USE_EXPERIMENTAL_PARSER),
+    ] {
+        // dbt tells of them only where they are on; `run-operation` always.
+        if values.switch(flag) || command == Command::RunOperation {
+            put(name, json!(values.switch(flag)));
+        }
+    }
+    if SQLPARSE.on.has(command) && command != Command::Clone {
+        let mut sqlparse = json!({"MAX_GROUPING_DEPTH": null, "MAX_GROUPING_TOKENS": null});
+        for (key, value) in values.mapping(&SQLPARSE).unwrap_or_default() {
+            sqlparse[key] = value;
+        }
+        put("sqlparse", sqlparse);
+    }
+    recorded
 }
 
 /// `flags:` of `~/.dbt/user_settings.yml`, the defaults of a user.
@@ -335,6 +390,7 @@ fn options(values: &Values<'_>, given: &Given, command: Command, colors: bool) -
         browser: values.switch(&BROWSER),
         show_all_deprecations: values.switch(&SHOW_ALL_DEPRECATIONS),
         invocation_command: String::new(),
+        recorded: Map::new(),
         warnings: Vec::new(),
     }
 }

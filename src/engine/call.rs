@@ -400,7 +400,7 @@ impl<'a> Call<'a> {
             return Ok(());
         }
         let path = ready.project.target_path.join("run_results.json");
-        let arguments = self.options.said(self.command, &ready.project.root);
+        let arguments = self.options.said(self.command, &ready.project);
         artifacts::write_run_results(&path, &ready.project, results, &arguments).map_err(|problem| vec![*problem])?;
         self.wrote("RunExecutionResult", path);
         self.write_manifest(ready, Some(results)).map(drop)

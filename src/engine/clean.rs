@@ -39,7 +39,7 @@ pub(super) fn clean(call: &mut Call<'_>) -> Stage<Done> {
     if output.is_empty() {
         output.push_str("Nothing to remove\n");
     }
-    Ok(Done { result: CommandResult::Nothing, output })
+    Ok(Done::printing(CommandResult::Nothing, output))
 }
 
 /// `dbt_modules` was the folder of packages.

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::call::{Call, Stage};
-use super::{CommandResult, Done, Output, rows, run};
+use super::{CommandResult, Done, Shown, rows, run};
 use crate::execute::{self, RunResults};
 use crate::plan::{self, Verb};
 
@@ -13,12 +11,13 @@ pub(super) fn compile(call: &mut Call<'_>) -> Stage<Done> {
     let ready = call.ready()?;
     if let Some(sql) = &call.options.inline {
         let runtime = call.runtime(&ready, Vec::new(), true)?;
-        let scope = runtime.node(&rows::inline_node(&ready.project, sql, "--inline"), "MainThread");
+        let node = rows::inline_node(&ready.project, sql, "--inline");
+        let scope = runtime.node(&node, "MainThread");
         let compiled = scope.compile().map_err(|failure| vec![*failure.into_diagnostic(&scope)])?;
         let results = run::nothing(&ready);
         call.write_results(&ready, &results)?;
-        let output = shown(call.options.output, None, &compiled.sql);
-        return Ok(Done { result: CommandResult::Run(Arc::new(results)), output });
+        let shown = Shown::code(call.options.output, (&node.name, &node.unique_id), true, &compiled.sql);
+        return Ok(Done::showing(CommandResult::Run(Arc::new(results)), vec![shown]));
     }
     let selected = call.select(&ready, Verb::Compile.resource_types())?;
     let plan = plan::plan(Verb::Compile, &selected, &ready.manifest, &ready.dag);
@@ -32,12 +31,12 @@ pub(super) fn compile(call: &mut Call<'_>) -> Stage<Done> {
     let results = execute::run(&call.job(runtime.clone(), plan));
     call.write_results(&ready, &results)?;
     call.write_inputs(&ready, &runtime)?;
-    let output = named(call, &results);
-    Ok(Done { result: CommandResult::Run(Arc::new(results)), output })
+    let shown = named(call, &results);
+    Ok(Done::showing(CommandResult::Run(Arc::new(results)), shown))
 }
 
 /// The SQL of what `--select` names; without names nothing is printed, since everything would be.
-fn named(call: &Call<'_>, results: &RunResults) -> String {
+fn named(call: &Call<'_>, results: &RunResults) -> Vec<Shown> {
     let words: Vec<&str> = call.options.select.iter().flat_map(|text| text.split_whitespace()).collect();
     let is_named = |name: &str| words.iter().any(|word| word.trim_matches(['+', '@']).rsplit('.').next() == Some(name));
     results
@@ -45,16 +44,8 @@ fn named(call: &Call<'_>, results: &RunResults) -> String {
         .iter()
         .filter(|result| is_named(&result.node.name))
         .filter_map(|result| {
-            Some(shown(call.options.output, Some(&result.node.name), result.compiled_code.as_deref()?))
+            let node = (result.node.name.as_str(), &result.unique_id);
+            Some(Shown::code(call.options.output, node, false, result.compiled_code.as_deref()?))
         })
         .collect()
-}
-
-fn shown(output: Output, name: Option<&str>, sql: &str) -> String {
-    match (output, name) {
-        (Output::Json, Some(name)) => format!("{:#}\n", json!({"node": name, "compiled": sql})),
-        (Output::Json, None) => format!("{:#}\n", json!({"compiled": sql})),
-        (_, Some(name)) => format!("Compiled node '{name}' is:\n{}\n\n", sql.trim_end()),
-        (_, None) => format!("Compiled inline node is:\n{}\n\n", sql.trim_end()),
-    }
 }

@@ -34,7 +34,7 @@ pub(super) fn debug(call: &mut Call<'_>) -> Stage<Done> {
     let healthy = report.problems.is_empty();
     report.text.push_str(if healthy { "\nAll checks passed\n" } else { "\nNot all checks passed\n" });
     call.warnings.extend(report.problems);
-    Ok(Done { result: CommandResult::Debug(healthy), output: report.text })
+    Ok(Done::printing(CommandResult::Debug(healthy), report.text))
 }
 
 #[derive(Default)]
@@ -97,5 +97,5 @@ fn config_dir(call: &Call<'_>) -> Done {
     let here = Some(call.host.cwd.clone()).filter(|dir| dir.join("profiles.yml").is_file());
     let home = call.host.env.dbt_home();
     let dir = asked.or(here).or(home).map(|dir| dir.display().to_string()).unwrap_or_default();
-    Done { result: CommandResult::Debug(true), output: format!("{dir}\n") }
+    Done::printing(CommandResult::Debug(true), format!("{dir}\n"))
 }

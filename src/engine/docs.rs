@@ -45,7 +45,7 @@ pub(super) fn generate(call: &mut Call<'_>) -> Stage<Done> {
     call.wrote("CatalogArtifact", target.join("catalog.json"));
     copy_assets(&ready.project)?;
     let output = format!("Documentation written to {}\n", target.join("index.html").display());
-    Ok(Done { result: CommandResult::Catalog(Arc::new(catalog)), output })
+    Ok(Done::printing(CommandResult::Catalog(Arc::new(catalog)), output))
 }
 
 /// Puts the project's asset folders beside the page, so that descriptions can show their images.

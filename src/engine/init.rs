@@ -186,7 +186,7 @@ fn check_connection(call: &mut Call<'_>, root: &Path) -> Stage<Done> {
         problem
     });
     call.warn(problems)?;
-    Ok(Done { result: CommandResult::Nothing, output: done.output })
+    Ok(Done::printing(CommandResult::Nothing, done.output))
 }
 
 fn ask(call: &Call<'_>, question: &Question) -> Stage<String> {

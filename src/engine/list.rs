@@ -47,7 +47,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Stage<Done> {
     let members = selected.ids.iter().filter_map(|id| ready.manifest.get(id));
     let lines: Vec<String> = members.map(|member| line(call, &ready, &member)).collect::<Stage<_>>()?;
     let output = lines.iter().map(|line| format!("{line}\n")).collect();
-    Ok(Done { result: CommandResult::List(lines), output })
+    Ok(Done::printing(CommandResult::List(lines), output))
 }
 
 fn line(call: &Call<'_>, ready: &Ready, member: &Resource<'_>) -> Stage<String> {

@@ -19,6 +19,7 @@ mod rows;
 mod run;
 mod serve;
 mod show;
+mod shown;
 mod state;
 mod warn;
 
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use call::Call;
 pub use options::{Command, Options, Output};
 pub use parsed::ParsedProject;
+pub use shown::{Content, Shown};
 pub use warn::{WarnError, event_of};
 
 use crate::adapter::Drivers;
@@ -102,6 +104,8 @@ pub struct Outcome {
     /// What belongs on stdout: the lines of `ls`, rows of `show`, SQL of `compile`, checks of `debug`. Ends in a line
     /// break, or is empty.
     pub output: String,
+    /// What `output` is made of, for `compile` and `show`.
+    pub shown: Vec<Shown>,
     /// Errors and warnings, in the order in which they came up; those of single nodes are in their results.
     pub diagnostics: Vec<Diagnostic>,
     /// 0: all is well; 1: the command ran, and something in it failed; 2: it could not run.
@@ -119,11 +123,22 @@ impl Outcome {
 struct Done {
     result: CommandResult,
     output: String,
+    shown: Vec<Shown>,
+}
+
+impl Done {
+    fn showing(result: CommandResult, shown: Vec<Shown>) -> Self {
+        Self { result, output: shown::text(&shown), shown }
+    }
+
+    fn printing(result: CommandResult, output: String) -> Self {
+        Self { result, output, shown: Vec::new() }
+    }
 }
 
 impl From<CommandResult> for Done {
     fn from(result: CommandResult) -> Self {
-        Self { result, output: String::new() }
+        Self::printing(result, String::new())
     }
 }
 
@@ -160,7 +175,7 @@ fn dispatch(call: &mut Call<'_>) -> Result<Done, Vec<Diagnostic>> {
 
 fn outcome(done: Result<Done, Vec<Diagnostic>>, mut diagnostics: Vec<Diagnostic>) -> Outcome {
     match done {
-        Ok(Done { result, output }) => {
+        Ok(Done { result, output, shown }) => {
             let success = match &result {
                 CommandResult::Run(run) => {
                     diagnostics.extend(run.diagnostics.iter().cloned());
@@ -173,7 +188,7 @@ fn outcome(done: Result<Done, Vec<Diagnostic>>, mut diagnostics: Vec<Diagnostic>
                 CommandResult::Debug(healthy) => *healthy,
                 _ => true,
             };
-            Outcome { result, output, diagnostics, exit_code: i32::from(!success) }
+            Outcome { result, output, shown, diagnostics, exit_code: i32::from(!success) }
         }
         Err(problems) => {
             diagnostics.extend(problems);

@@ -1,6 +1,6 @@
 //! What the user asked for: a [`Command`] and its [`Options`], every flag as a typed field.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -10,6 +10,8 @@ use crate::diag::Diagnostic;
 use crate::execute::Populate;
 use crate::manifest::ResourceType;
 use crate::manifest::event_time::Window;
+use crate::project::Project;
+use crate::project::behavior::BEHAVIORS;
 use crate::project::deps::Addition;
 use crate::select::Indirect;
 
@@ -230,6 +232,8 @@ pub struct Options {
     pub show_all_deprecations: bool,
     /// The command line as it was typed, for artifacts and logs.
     pub invocation_command: String,
+    /// More of what was said, in dbt's names: only run_results.json tells of it.
+    pub recorded: Map<String, Value>,
     /// Of the command line and the environment, to be told with those of the project.
     pub warnings: Vec<Diagnostic>,
 }
@@ -305,6 +309,7 @@ impl Default for Options {
             browser: true,
             show_all_deprecations: false,
             invocation_command: String::new(),
+            recorded: Map::new(),
             warnings: Vec::new(),
         }
     }
@@ -387,12 +392,41 @@ impl Options {
         map
     }
 
-    /// `args` of run_results.json: as dbt, without what nobody has said.
-    pub fn said(&self, command: Command, project_dir: &Path) -> Map<String, Value> {
+    /// `args` of run_results.json: as dbt, without what nobody has said, and with the behaviour flags of the project.
+    pub fn said(&self, command: Command, project: &Project) -> Map<String, Value> {
+        use Command::{Build, Clone, Compile, List, Run, RunOperation, Seed, Show, Snapshot, Test};
         const UNLESS_ON: &[&str] = &["debug", "fail_fast", "full_refresh", "store_failures", "warn_error"];
+        // dbt writes no paths and no objects of `run-operation`, but what is off.
+        const NOT_OF_OPERATIONS: &[&str] =
+            &["project_dir", "profiles_dir", "log_path", "warn_error_options", "select", "exclude"];
+        const OF_COMMANDS: &[(&str, &[Command])] = &[
+            ("resource_types", &[Build, Clone, List, Test]),
+            ("exclude_resource_types", &[Build, Clone, List, Test]),
+            ("empty", &[Build, Compile, Run, Seed, Snapshot]),
+            ("output", &[Compile, Show]),
+            ("inject_ephemeral_ctes", &[Compile]),
+            ("show", &[Build, Seed]),
+        ];
         let mut map = self.arguments(command);
-        map.insert("project_dir".to_owned(), json!(project_dir.display().to_string()));
-        map.retain(|name, value| !value.is_null() && (*value != false || !UNLESS_ON.contains(&name.as_str())));
+        let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
+        put("project_dir", json!(project.root.display().to_string()));
+        put("output", json!(if self.output == Output::Json { "json" } else { "text" }));
+        put("inject_ephemeral_ctes", json!(self.inject_ephemeral_ctes));
+        put("show", json!(self.show));
+        put("strict_mode", json!(false));
+        for behavior in BEHAVIORS.iter().filter(|behavior| behavior.recorded) {
+            put(behavior.name, json!(project.behaves(behavior.name)));
+        }
+        map.extend(self.recorded.clone());
+        map.retain(|name, value| {
+            let name = name.as_str();
+            !value.is_null()
+                && match command == RunOperation {
+                    true => !NOT_OF_OPERATIONS.contains(&name) && (*value != false || name != "warn_error"),
+                    false => *value != false || !UNLESS_ON.contains(&name),
+                }
+                && OF_COMMANDS.iter().all(|(only, commands)| *only != name || commands.contains(&command))
+        });
         map
     }
 

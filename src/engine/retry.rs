@@ -28,7 +28,7 @@ pub(super) fn retry(call: &mut Call<'_>) -> Stage<Done> {
     let ids = unfinished(&run, command, call.options.warn_error.is_all());
     if ids.is_empty() {
         let output = format!("Nothing to retry: everything in the last `{}` succeeded.\n", command.as_str());
-        return Ok(Done { result: CommandResult::Nothing, output });
+        return Ok(Done::printing(CommandResult::Nothing, output));
     }
     let options = options(&run.args, call.options).map_err(|problem| vec![*problem])?;
     let mut again = Call::new(command, &options, call.host);

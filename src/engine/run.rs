@@ -40,7 +40,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Stage<Done> {
         true => show_seeds(call, &ready, &runtime, &results)?,
         false => String::new(),
     };
-    Ok(Done { result: CommandResult::Run(results), output })
+    Ok(Done::printing(CommandResult::Run(results), output))
 }
 
 /// `clone`: no tests, no hooks, no order; and what is made is no state of the project's own code.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use serde_json::json;
 
 use super::call::{Call, Stage};
+use super::shown::{Rows, Shown};
 use super::{CommandResult, Done, Output, rows};
 use crate::adapter::session::{Label, Pool};
 use crate::diag::{Code, Diagnostic, SourceFile, Span};
@@ -43,10 +43,10 @@ pub(super) fn show(call: &mut Call<'_>) -> Stage<Done> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let texts = shown.iter().map(|(node, batches)| text(call.options.output, node, batches));
-    let output = texts.collect::<Stage<String>>()?;
+    let printed = shown.iter().map(|(node, batches)| printed(call.options.output, node, batches));
+    let printed = printed.collect::<Stage<_>>()?;
     let first = shown.into_iter().next().map(|(_, batches)| Arc::new(batches));
-    Ok(Done { result: first.map_or(CommandResult::Nothing, CommandResult::Rows), output })
+    Ok(Done::showing(first.map_or(CommandResult::Nothing, CommandResult::Rows), printed))
 }
 
 /// `--inline-direct`: the statement as it is, and its first rows. Nothing of the project but its profile is needed.
@@ -66,8 +66,8 @@ fn direct(call: &mut Call<'_>, sql: &str) -> Stage<Done> {
     })?;
     let batches = first_rows(batches, call.options.limit);
     let node = rows::inline_node(&project, sql, "--inline-direct");
-    let output = text(call.options.output, &node, &batches)?;
-    Ok(Done { result: CommandResult::Rows(Arc::new(batches)), output })
+    let printed = printed(call.options.output, &node, &batches)?;
+    Ok(Done::showing(CommandResult::Rows(Arc::new(batches)), vec![printed]))
 }
 
 /// At least one batch stays, for its columns.
@@ -92,12 +92,10 @@ fn only_asked_for(nodes: Vec<Arc<Node>>) -> Vec<Arc<Node>> {
     if others.is_empty() { tests } else { others }
 }
 
-fn text(output: Output, node: &Node, batches: &[arrow_array::RecordBatch]) -> Stage<String> {
-    let inline = node.resource_type == ResourceType::SqlOperation;
-    Ok(match (output, inline) {
-        (Output::Json, true) => format!("{:#}\n", json!({"show": rows::json(batches)?})),
-        (Output::Json, false) => format!("{:#}\n", json!({"node": node.name, "show": rows::json(batches)?})),
-        (_, true) => format!("Previewing inline node:\n{}\n", rows::text(batches)?),
-        (_, false) => format!("Previewing node '{}':\n{}\n", node.name, rows::text(batches)?),
-    })
+fn printed(output: Output, node: &Node, batches: &[RecordBatch]) -> Stage<Shown> {
+    let rows = match output {
+        Output::Json => Rows::Json(rows::json(batches)?),
+        _ => Rows::Text(rows::text(batches)?),
+    };
+    Ok(Shown::rows(node, rows))
 }

@@ -12,14 +12,20 @@ pub struct Behavior {
     pub default: bool,
     /// Why the other value cannot be had, where it cannot.
     pub only_default: Option<&'static str>,
+    /// Whether dbt writes it into the `args` of run_results.json.
+    pub recorded: bool,
 }
 
 const fn acts(name: &'static str, default: bool) -> Behavior {
-    Behavior { name, default, only_default: None }
+    Behavior { name, default, only_default: None, recorded: true }
 }
 
 const fn fixed(name: &'static str, default: bool, why: &'static str) -> Behavior {
-    Behavior { name, default, only_default: Some(why) }
+    Behavior { name, default, only_default: Some(why), recorded: true }
+}
+
+const fn unrecorded(name: &'static str, default: bool) -> Behavior {
+    Behavior { name, default, only_default: None, recorded: false }
 }
 
 /// All of them (dbt/contracts/project.py, and those of dbt-adapters), sorted by name.
@@ -27,12 +33,12 @@ pub const BEHAVIORS: &[Behavior] = &[
     fixed("allow_jinja_file_extensions", false, "files that end in `.jinja` are not read"),
     // Problems of a stage are always told together.
     acts("enable_grouped_warn_error_parser_logs", false),
-    acts("enable_truthy_nulls_equals_macro", false),
+    unrecorded("enable_truthy_nulls_equals_macro", false),
     fixed("latest_version_pointer_enabled_by_default", false, "no views are made for the latest versions of models"),
     fixed("require_all_warnings_handled_by_warn_error", true, "`--warn-error` is about every warning"),
     acts("require_batched_execution_for_custom_microbatch_strategy", true),
     fixed("require_corrected_analysis_fqns", false, "analyses are not configured in dbt_project.yml"),
-    acts("require_event_names_in_deprecations", false),
+    unrecorded("require_event_names_in_deprecations", false),
     acts("require_explicit_package_overrides_for_builtin_materializations", true),
     acts("require_generic_test_arguments_property", true),
     acts("require_nested_cumulative_type_params", true),

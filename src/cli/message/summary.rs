@@ -9,14 +9,30 @@ use super::text::{Paint, Text, counted};
 use super::{Head, info, problem};
 use crate::cli::hub::Hub;
 use crate::diag::Diagnostic;
-use crate::engine::{CommandResult, Outcome};
+use crate::engine::{CommandResult, Content, Outcome};
 use crate::execute::{FreshnessResults, Member, NodeRef, NodeResult, RunResults, Status};
 use crate::manifest::Node;
 
-/// What a command printed because it was asked to, as dbt prints it.
-pub(crate) fn output(hub: &Hub, outcome: &Outcome) {
-    let print = |text: &str| hub.say(Head::new(&PRINT), || text.into(), &|| json!({"msg": text}));
+/// What a command printed because it was asked to, as dbt tells of it. People are shown it as a whole.
+pub(crate) fn output(hub: &Hub, outcome: &Outcome, quiet: bool) {
+    for shown in &outcome.shown {
+        let (kind, body) = match shown.content {
+            Content::Code => (&COMPILED_NODE, "compiled"),
+            Content::Rows => (&SHOW_NODE, "preview"),
+        };
+        let data = || {
+            json!({
+                body: shown.body, "is_inline": shown.is_inline, "node_name": shown.name,
+                "output_format": if shown.is_json { "json" } else { "text" }, "quiet": quiet,
+                "unique_id": &*shown.unique_id,
+            })
+        };
+        let text = if quiet && !shown.is_json { &shown.body } else { &shown.text };
+        hub.say(Head::new(kind).in_block(), || text.trim_end_matches('\n').into(), &data);
+    }
+    let print = |text: &str| hub.say(Head::new(&PRINT).in_block(), || text.into(), &|| json!({"msg": text}));
     match &outcome.result {
+        _ if !outcome.shown.is_empty() => {}
         CommandResult::List(lines) => lines.iter().for_each(|line| print(line)),
         _ if outcome.output.is_empty() => {}
         _ => print(outcome.output.trim_end_matches('\n')),

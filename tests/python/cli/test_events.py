@@ -66,6 +66,8 @@ EVENTS: dict[str, tuple[str, set[str]]] = {
     "LogHookStartLine": ("Q032", {"index", "node_info", "statement", "total"}),
     "LogHookEndLine": ("Q033", {"execution_time", "index", "node_info", "statement", "status", "total"}),
     "SkippingDetails": ("Q034", {"index", "node_info", "node_name", "resource_type", "schema", "total"}),
+    "ShowNode": ("Q041", {"is_inline", "node_name", "output_format", "preview", "quiet", "unique_id"}),
+    "CompiledNode": ("Q042", {"compiled", "is_inline", "node_name", "output_format", "quiet", "unique_id"}),
     "EndRunResult": ("Q037", {"elapsed_time", "generated_at", "results", "success"}),
     "CommandCompleted": ("Q039", {"command", "completed_at", "elapsed", "success"}),
     "CatchableExceptionOnRun": ("W002", {"exc", "exc_info", "node_info"}),
@@ -174,7 +176,7 @@ def test_a_build_with_everything_in_it(duck: Warehouse, capsys: pytest.CaptureFi
     check(events)
     names = {event["info"]["name"] for event in events}
     elsewhere = {"LogFreshnessResult", "FreshnessCheckComplete", "MainEncounteredError", "Rollback", "JinjaLogDebug"}
-    elsewhere |= {"NoNodesForSelectionCriteria", "Note", "UnableToPartialParse"}
+    elsewhere |= {"NoNodesForSelectionCriteria", "Note", "UnableToPartialParse", "CompiledNode", "ShowNode"}
     assert set(EVENTS) - elsewhere - names == set()
     assert sorted(levels(events, "LogTestResult")) == ["error", "info", "warn"]
     assert levels(events, "LogModelResult") == ["info", "error"]
@@ -253,3 +255,33 @@ def test_callbacks_get_events_shaped_as_dbts(duck: Warehouse, monkeypatch: pytes
     assert finished.result.status == "success"
     said = next(event for event in heard if event.info.name == "JinjaLogInfo")
     assert (said.info.msg, said.data.msg) == ("*****", "*****")
+
+
+def test_what_compile_and_show_print(duck: Warehouse, capsys: pytest.CaptureFixture[str]):
+    where = ["--project-dir", project(duck).project_dir]
+    told = lines(duck, capsys, "compile", "-s", "a")
+    check(told)
+    (compiled,) = [event for event in told if event["info"]["name"] == "CompiledNode"]
+    assert compiled["data"]["unique_id"] == "model.shop.a"
+    assert compiled["data"]["compiled"].endswith("as loaded_at")
+    assert compiled["info"]["msg"] == f"Compiled node 'a' is:\n{compiled['data']['compiled']}"
+
+    told = lines(duck, capsys, "show", "--inline", "select 1 as n", "--output", "json")
+    check(told)
+    (shown,) = [event for event in told if event["info"]["name"] == "ShowNode"]
+    preview = shown["data"].pop("preview")
+    assert json.loads(preview) == [{"n": 1}]
+    assert shown["data"] == {
+        "is_inline": True,
+        "node_name": "inline_query",
+        "output_format": "json",
+        "quiet": False,
+        "unique_id": "sql_operation.shop.inline_query",
+    }
+    assert json.loads(shown["info"]["msg"]) == {"show": [{"n": 1}]}
+
+    # People see it once; callbacks hear it whatever the console's format.
+    heard = []
+    hw.Runner(callbacks=[heard.append]).invoke(["show", "-q", "--inline", "select 2 as two", *where])
+    assert capsys.readouterr().out.count("two") == 1
+    assert [event.data.preview for event in heard if event.info.name == "ShowNode"] == ["| two |\n| --- |\n| 2   |\n"]
