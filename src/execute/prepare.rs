@@ -1,11 +1,13 @@
 //! Before the first node: the schemas exist and the relation cache knows what is in them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::run::Populate;
+use super::worker::{RETRIES, pause};
 use crate::adapter::SchemaName;
 use crate::compile::objects::relation::RelationObject;
-use crate::compile::{Failure, Runtime, Subject};
+use crate::compile::{Failure, Runtime, Scope, Subject};
 use crate::diag::Diagnostic;
 use crate::manifest::{Node, Resource, ResourceType};
 use crate::plan::Plan;
@@ -27,15 +29,8 @@ pub fn schemas(runtime: &std::sync::Arc<Runtime>, plan: &Plan, populate: Populat
     let subject = Subject::Macro { name: "schemas".into(), package: runtime.project.name.clone() };
     let scope = runtime.scope(subject, "MainThread");
     let work = || -> Result<(), Failure> {
+        create(runtime, &scope, &needed)?;
         let session = scope.session()?;
-        let missing = missing(session, &needed)?;
-        let context = scope.context();
-        for schema in &missing {
-            let relation = runtime.naming.relation(schema.database.clone(), Some(schema.schema.clone()), None);
-            let relation = RelationObject::value(relation, runtime.naming);
-            scope.call_macro("create_schema", &[relation], &context)?;
-        }
-        session.commit()?;
         let all = |node: &&std::sync::Arc<Node>| builds_relation(runtime, node);
         match populate {
             Populate::Nothing => Ok(()),
@@ -48,6 +43,36 @@ pub fn schemas(runtime: &std::sync::Arc<Runtime>, plan: &Plan, populate: Populat
         }
     };
     work().map_err(|failure| failure.into_diagnostic(&scope))
+}
+
+/// Creates those that are missing. Two runs that start together may get into each other's way, although each says
+/// `if not exists` (DuckDB's catalog does not wait): the later one looks again.
+fn create(runtime: &Runtime, scope: &Arc<Scope>, needed: &[SchemaName]) -> Result<(), Failure> {
+    let session = scope.session()?;
+    let context = scope.context();
+    let once = || -> Result<(), Failure> {
+        for schema in &missing(session, needed)? {
+            let relation = runtime.naming.relation(schema.database.clone(), Some(schema.schema.clone()), None);
+            let relation = RelationObject::value(relation, runtime.naming);
+            scope.call_macro("create_schema", &[relation], &context)?;
+        }
+        Ok(session.commit()?)
+    };
+    let passes = |failure: &Failure| {
+        let transient = failure.database.as_ref().is_some_and(|error| runtime.adapter().is_transient(error));
+        transient && !runtime.pool.is_cancelled()
+    };
+    let mut tried = 0;
+    loop {
+        match once() {
+            Err(failure) if tried < RETRIES && passes(&failure) => {
+                session.close_transaction_after_error();
+                tried += 1;
+                pause(tried);
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 fn missing(

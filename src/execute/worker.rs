@@ -48,7 +48,7 @@ struct Attempt {
 }
 
 /// A deadlock or lock wait is tried again this many times.
-const RETRIES: u32 = 4;
+pub(super) const RETRIES: u32 = 4;
 
 impl Runner for Worker {
     fn run(&self, step: &Step, thread: &str) -> NodeResult {
@@ -296,7 +296,7 @@ fn no_op(node: NodeRef, thread: &str) -> NodeResult {
 }
 
 /// Waits longer with every try, and never two workers the same time.
-fn pause(tried: u32) {
+pub(super) fn pause(tried: u32) {
     let jitter = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.subsec_nanos() % 50);
     std::thread::sleep(Duration::from_millis(u64::from(25 * (1 << tried) + jitter)));
 }

@@ -32,14 +32,17 @@ pub(super) enum Source {
         revision: Option<String>,
         subdirectory: Option<String>,
         warn_unpinned: bool,
+        /// `private:` and `provider:` of an entry that names the repository so.
+        private: Option<(String, Option<String>)>,
     },
     Tarball {
         name: Option<String>,
         url: String,
     },
+    /// A `private:` without an address.
     Private {
         name: String,
-        provider: Option<String>,
+        why: String,
     },
 }
 
@@ -210,14 +213,17 @@ fn entry(
         }
         Some(Source::Hub { package, versions, prerelease: prerelease.unwrap_or(false) })
     } else if let Some(url) = git {
-        Some(Source::Git { url, revision, subdirectory, warn_unpinned })
+        Some(Source::Git { url, revision, subdirectory, warn_unpinned, private: None })
     } else if let Some(url) = tarball {
         if name.is_none() {
             fields.missing("name");
         }
         Some(Source::Tarball { name, url })
     } else {
-        private.map(|name| Source::Private { name, provider })
+        private.map(|name| match private_address(&name, provider.as_deref()) {
+            Ok(url) => Source::Git { url, revision, subdirectory, warn_unpinned, private: Some((name, provider)) },
+            Err(why) => Source::Private { name, why },
+        })
     };
     if source.is_none() {
         let error = Diagnostic::error(Code::MissingKey, "an entry of `packages` does not say where it comes from");
@@ -225,6 +231,19 @@ fn entry(
     }
     fields.finish(Deprecation::CustomKeyInObject);
     Some(Requested { source: source?, span, rendered, written })
+}
+
+/// Where dbt looks for a private package outside of its vendor's platform: at the provider, over SSH.
+fn private_address(name: &str, provider: Option<&str>) -> Result<String, String> {
+    match provider.unwrap_or("github") {
+        "github" => Ok(format!("git@github.com:{name}.git")),
+        "gitlab" => Ok(format!("git@gitlab.com:{name}.git")),
+        "ado" | "azure_devops" if name.split('/').count() >= 3 => Ok(format!("git@ssh.dev.azure.com:v3/{name}")),
+        provider @ ("ado" | "azure_devops") => {
+            Err(format!("packages of the provider `{provider}` are called `organisation/project/repository`"))
+        }
+        provider => Err(format!("`{provider}` is none of the providers github, gitlab, ado and azure_devops")),
+    }
 }
 
 /// Puts the values of secrets into rendered texts.

@@ -65,7 +65,7 @@ impl Fetcher<'_> {
             _ if known.is_some() => Ok(None),
             Source::Local(path) => self.find_locally(path, first).map(Some),
             Source::Tarball { url, name } => self.find_in_tarball(url, name.as_deref(), first).map(Some),
-            Source::Private { name, provider } => Err(private(name, provider.as_deref(), first)),
+            Source::Private { name, why } => Err(private(name, why, first)),
         }
     }
 
@@ -206,7 +206,10 @@ impl Fetcher<'_> {
                 (None, _) => {}
             }
         }
-        let Source::Git { url, subdirectory, .. } = &first.request.source else { return Ok(None) };
+        let Source::Git { url, subdirectory, private, .. } = &first.request.source else { return Ok(None) };
+        if let Some((name, _)) = private {
+            self.check_providers(name, first)?;
+        }
         let revision = asked.map(|(revision, _)| revision);
         let wanted = revision.unwrap_or("HEAD");
         if known.is_some_and(|known| known.asked == wanted) {
@@ -234,7 +237,13 @@ impl Fetcher<'_> {
             );
         }
         let written = first.request.written.get("git").and_then(Value::as_str).unwrap_or(url);
-        let mut entry = entry(&[("git", &self.scrubbed(written, first, &mut warnings)), ("revision", &commit)]);
+        let mut entry = match private {
+            Some((name, _)) => entry(&[("private", name), ("revision", &commit)]),
+            None => entry(&[("git", &self.scrubbed(written, first, &mut warnings)), ("revision", &commit)]),
+        };
+        if let Some((_, Some(provider))) = private {
+            entry.insert("provider".to_owned(), json!(provider));
+        }
         if let Some(folder) = subdirectory {
             entry.insert("subdirectory".to_owned(), json!(folder));
         }
@@ -251,6 +260,16 @@ impl Fetcher<'_> {
             content: Content::Folder(Arc::new(download)),
             warnings,
         }))
+    }
+
+    /// The platform of dbt's vendor hands its own logins over in a variable whose shape is its own.
+    fn check_providers(&self, name: &str, demand: &Demand) -> Result<()> {
+        const GIVEN: &str = "DBT_ENV_PRIVATE_GIT_PROVIDER_INFO";
+        let given = self.deps.project.invocation.env.get(GIVEN).map(str::trim);
+        match given {
+            None | Some("" | "[]") => Ok(()),
+            Some(_) => Err(private(name, &format!("`{GIVEN}` is for dbt's platform and is not read here"), demand)),
+        }
     }
 
     /// A repository may be a folder, relative to the project.
@@ -558,19 +577,11 @@ fn checked_name(name: &str, demand: &Demand) -> Result<String> {
         .boxed())
 }
 
-/// dbt itself resolves these only on its vendor's platform, which knows the organisation's logins.
-fn private(name: &str, provider: Option<&str>, demand: &Demand) -> Box<Diagnostic> {
-    let address = match provider {
-        Some("gitlab") => format!("https://gitlab.com/{name}.git"),
-        Some("azure_active_directory" | "ado") => {
-            "https://dev.azure.com/<organisation>/<project>/_git/<repository>".to_owned()
-        }
-        _ => format!("https://github.com/{name}.git"),
-    };
-    Diagnostic::error(Code::NotSupported, format!("the private package `{name}` cannot be resolved here"))
+fn private(name: &str, why: &str, demand: &Demand) -> Box<Diagnostic> {
+    Diagnostic::error(Code::Dependency, format!("the private package `{name}` has no address"))
         .at(demand.request.span.clone(), "asked for here")
-        .note("only the platform of dbt's vendor knows which address and which login belong to it")
-        .help(format!("name the repository: `- git: {address}`, with `revision:` as here"))
+        .note(why)
+        .help("name the repository itself: `- git: <address>`, with `revision:` as here")
         .boxed()
 }
 

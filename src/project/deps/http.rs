@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Error, Proxy};
 
+use super::netrc::Netrc;
 use crate::project::Env;
 
 /// How often a wait looks whether the user wants to stop.
@@ -86,6 +87,7 @@ pub(super) fn host(url: &str) -> &str {
 pub(super) struct Http<'a> {
     secure: Agent,
     plain: Agent,
+    netrc: Netrc,
     cancelled: &'a (dyn Fn() -> bool + Sync),
 }
 
@@ -106,7 +108,7 @@ impl<'a> Http<'a> {
                 .timeout_per_read(timeout);
             Agent::new_with_config(config.build())
         };
-        Self { secure: agent("https"), plain: agent("http"), cancelled }
+        Self { secure: agent("https"), plain: agent("http"), netrc: Netrc::of(env), cancelled }
     }
 
     /// The body of an address, at most `limit` bytes of it.
@@ -124,11 +126,11 @@ impl<'a> Http<'a> {
     /// The request runs on a thread of its own, because nothing else can end the wait for a socket.
     fn once(&self, url: &str, limit: u64) -> Result<Vec<u8>, Failure> {
         let agent = if url.starts_with("http://") { self.plain.clone() } else { self.secure.clone() };
-        let address = url.to_owned();
+        let (address, login) = (url.to_owned(), self.login(url));
         let (sender, receiver) = channel();
         let request = move || {
             // Nobody may be waiting any more.
-            let _ = sender.send(fetch(&agent, &address, limit));
+            let _ = sender.send(fetch(&agent, &address, login.as_deref(), limit));
         };
         thread::Builder::new().spawn(request).map_err(|error| Failure::Other(error.to_string()))?;
         loop {
@@ -139,6 +141,17 @@ impl<'a> Http<'a> {
                 Err(RecvTimeoutError::Disconnected) => return Err(Failure::Other("the request broke off".to_owned())),
             }
         }
+    }
+
+    /// What `~/.netrc` says of the host, as `Authorization`; a login in the address comes first.
+    fn login(&self, url: &str) -> Option<String> {
+        use base64::Engine as _;
+        let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?', '#']).next()?;
+        let name = host(url).rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let name = name.map_or(host(url), |(name, _)| name);
+        let (login, password) = self.netrc.login(name).filter(|_| !authority.contains('@'))?;
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{login}:{password}"));
+        Some(format!("Basic {pair}"))
     }
 
     fn pause(&self, pause: Duration) -> Result<(), Failure> {
@@ -153,8 +166,14 @@ impl<'a> Http<'a> {
     }
 }
 
-fn fetch(agent: &Agent, url: &str, limit: u64) -> Result<Vec<u8>, Failure> {
-    let mut response = agent.get(url).call().map_err(failure)?;
+fn fetch(agent: &Agent, url: &str, login: Option<&str>, limit: u64) -> Result<Vec<u8>, Failure> {
+    let request = agent.get(url);
+    // It is not sent on to where the server leads.
+    let request = match login {
+        Some(login) => request.header("Authorization", login),
+        None => request,
+    };
+    let mut response = request.call().map_err(failure)?;
     let mut body = Vec::new();
     let reader = response.body_mut().with_config().limit(u64::MAX).reader();
     reader.take(limit + 1).read_to_end(&mut body).map_err(|error| failure(Error::from(error)))?;

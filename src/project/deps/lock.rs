@@ -44,8 +44,10 @@ fn entry(request: &Requested) -> Map<String, Value> {
         Source::Local(_) => &["local"],
         Source::Tarball { .. } => &["tarball"],
         Source::Hub { .. } => &["package", "version", "install_prerelease"],
-        Source::Git { .. } => &["git", "revision", "warn-unpinned", "subdirectory"],
-        Source::Private { .. } => &["private", "provider", "revision", "warn-unpinned", "subdirectory"],
+        Source::Git { private: None, .. } => &["git", "revision", "warn-unpinned", "subdirectory"],
+        Source::Git { .. } | Source::Private { .. } => {
+            &["private", "provider", "revision", "warn-unpinned", "subdirectory"]
+        }
     };
     let value = |key: &&str| {
         let default = if *key == "install_prerelease" { Value::Bool(false) } else { Value::Null };

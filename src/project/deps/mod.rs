@@ -10,6 +10,7 @@ mod git;
 mod http;
 mod hub;
 mod lock;
+mod netrc;
 mod place;
 mod range;
 mod resolve;

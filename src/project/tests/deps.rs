@@ -19,6 +19,8 @@ use crate::project::deps::{Addition, Deps, Installed, Origin};
 struct Server {
     address: String,
     asked: Arc<Mutex<Vec<String>>>,
+    /// `Authorization` of each request that had one, with its path.
+    logins: Arc<Mutex<Vec<(String, String)>>>,
     pages: Arc<Mutex<HashMap<String, Vec<Answer>>>>,
 }
 
@@ -34,16 +36,23 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (asked, pages) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<HashMap<_, Vec<Answer>>>>::default());
-        let (log, answers) = (asked.clone(), pages.clone());
+        let logins = Arc::<Mutex<Vec<(String, String)>>>::default();
+        let (log, answers, seen) = (asked.clone(), pages.clone(), logins.clone());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (log, answers) = (log.clone(), answers.clone());
+                let (log, answers, seen) = (log.clone(), answers.clone(), seen.clone());
                 thread::spawn(move || {
                     let mut stream = stream;
                     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
                     let path =
                         lines.next().and_then(|line| Some(line.split(' ').nth(1)?.to_owned())).unwrap_or_default();
-                    lines.take_while(|line| !line.is_empty()).for_each(drop);
+                    for line in lines.take_while(|line| !line.is_empty()) {
+                        if let Some((_, login)) =
+                            line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+                        {
+                            seen.lock().unwrap().push((path.clone(), login.to_owned()));
+                        }
+                    }
                     log.lock().unwrap().push(path.clone());
                     let answer = {
                         let mut answers = answers.lock().unwrap();
@@ -65,7 +74,7 @@ impl Server {
                 });
             }
         });
-        Self { address, asked, pages }
+        Self { address, asked, logins, pages }
     }
 
     fn serve(&self, path: &str, answers: impl IntoIterator<Item = Answer>) {
@@ -550,6 +559,25 @@ fn archives_are_unpacked_with_care() {
 }
 
 #[test]
+fn netrc_holds_logins_for_downloads() {
+    let server = Server::start();
+    server.page("/kit.tgz", archive(&[("kit/dbt_project.yml", "name: kit\n")]));
+    let fixture = Fixture::new(&[
+        ("packages.yml", &format!("packages:\n  - tarball: {}/kit.tgz\n    name: kit\n", server.address)),
+        ("home/.netrc", "machine 127.0.0.1\n  login me\n  password pw\n"),
+        ("other", "machine elsewhere login me password no\n"),
+    ]);
+    let home = fixture.path().join("home").display().to_string();
+    install(&fixture, Env::from([("HOME", home.clone())])).unwrap();
+    let logins = || std::mem::take(&mut *server.logins.lock().unwrap());
+    assert_eq!(logins(), [("/kit.tgz".to_owned(), "Basic bWU6cHc=".to_owned())]);
+    let other = fixture.path().join("other").display().to_string();
+    fs::remove_dir_all(fixture.path().join("dbt_packages")).unwrap();
+    install(&fixture, Env::from([("HOME", home), ("NETRC", other)])).unwrap();
+    assert_eq!(logins(), []);
+}
+
+#[test]
 fn checksums_of_the_hub_are_compared() {
     let server = Server::start();
     server.package("acme/base", &[("1.0.0", json!([]), Value::Null)]);
@@ -684,7 +712,8 @@ fn packages_are_added_and_taken_back() {
 fn what_cannot_be_installed_says_why() {
     let fixture = Fixture::new(&[(
         "packages.yml",
-        "packages:\n  - local: nowhere\n  - private: acme/kit\n    provider: gitlab\n",
+        "packages:\n  - local: nowhere\n  - private: acme/kit\n    provider: bitbucket\n  \
+         - private: acme/tools\n    provider: ado\n",
     )]);
     let errors = failed(&fixture, Env::default());
     let told: Vec<(Code, &str)> = errors.iter().map(|error| (error.code, error.message.as_str())).collect();
@@ -692,13 +721,17 @@ fn what_cannot_be_installed_says_why() {
         told,
         [
             (Code::Dependency, "there is no dbt project in `nowhere`"),
-            (Code::NotSupported, "the private package `acme/kit` cannot be resolved here"),
+            (Code::Dependency, "the private package `acme/kit` has no address"),
+            (Code::Dependency, "the private package `acme/tools` has no address"),
         ]
     );
-    assert_eq!(
-        errors[1].helps,
-        ["name the repository: `- git: https://gitlab.com/acme/kit.git`, with `revision:` as here"]
-    );
+    assert_eq!(errors[1].notes, ["`bitbucket` is none of the providers github, gitlab, ado and azure_devops"]);
+    assert_eq!(errors[2].notes, ["packages of the provider `ado` are called `organisation/project/repository`"]);
+    let platform = Fixture::new(&[("packages.yml", "packages:\n  - private: acme/kit\n    revision: v1\n")]);
+    let given = Env::from([("DBT_ENV_PRIVATE_GIT_PROVIDER_INFO", "[{\"org\": \"acme\", \"token\": \"t0ken\"}]")]);
+    let refused = failed(&platform, given);
+    assert_eq!(messages(&refused), ["the private package `acme/kit` has no address"]);
+    assert!(refused[0].notes[0].contains("is for dbt's platform"), "{:?}", refused[0].notes);
     let both = Fixture::new(&[
         ("packages.yml", "packages:\n  - local: a\n"),
         ("dependencies.yml", "packages:\n  - local: b\n"),

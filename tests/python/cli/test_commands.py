@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from conftest import Warehouse
@@ -91,6 +92,31 @@ def test_the_log_has_every_statement(duck: Warehouse):
 def test_debug_checks_the_connection(warehouse: Warehouse):
     done = headwater(warehouse.project(MODELS), "debug")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_deps_finds_private_packages_at_their_provider(duck: Warehouse, tmp_path):
+    """The address that dbt makes of it, over SSH; git itself is told to take a folder in its place."""
+    kit, home = tmp_path / "kit", tmp_path / "home"
+    kit.mkdir()
+    home.mkdir()
+    (kit / "dbt_project.yml").write_text("name: kit\n")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "-C", str(kit)]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"], ["tag", "v1"]):
+        subprocess.run([*git, *words], check=True)
+    (home / ".gitconfig").write_text(f'[url "{kit}"]\n\tinsteadOf = git@gitlab.com:acme/kit.git\n')
+    files = {"packages.yml": "packages: [{private: acme/kit, provider: gitlab, revision: v1}]", **MODELS}
+    project = duck.project(files)
+    command = [sys.executable, "-m", "headwater", "deps"]
+    env = {**os.environ, "HOME": str(home)}
+    done = subprocess.run(command, cwd=project.project_dir, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = Path(project.project_dir)
+    assert (folder / "dbt_packages" / "kit" / "dbt_project.yml").is_file()
+    lock = (folder / "package-lock.yml").read_text()
+    assert "private: acme/kit" in lock and "provider: gitlab" in lock and "git@" not in lock, lock
+    again = subprocess.run(command, cwd=project.project_dir, capture_output=True, text=True, env=env)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert headwater(project, "parse").returncode == 0
 
 
 def test_deps_installs_local_packages(duck: Warehouse):

@@ -10,8 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import duckdb
 import headwater as hw
 import pymysql
 import pytest
@@ -161,3 +163,24 @@ def test_readers_never_miss_a_table(server: Warehouse) -> None:
             reader.join()
     assert reads[0] > 100
     assert errors == []
+
+
+def test_first_runs_at_once_share_their_schemas(tmp_path: Path):
+    """DuckDB's catalog does not wait for another transaction that creates the same schema: the run looks again."""
+    duck = Warehouse("duckdb", tmp_path)
+
+    def project(run: int):
+        models = {f"models/r{run}_m{n}.sql": f"{{{{ config(schema='s{n}') }}}} select {n} as n" for n in range(40)}
+        return duck.project(models, f"run_{run}")
+
+    projects = [project(run) for run in range(6)]
+    start = threading.Barrier(len(projects))
+
+    def run(project):
+        start.wait()
+        return project.run()
+
+    # Held open, so that all of them share one instance.
+    with duckdb.connect(str(duck.path)), ThreadPoolExecutor(len(projects)) as pool:
+        results = list(pool.map(run, projects))
+    assert [result.success for result in results] == [True] * len(projects)
