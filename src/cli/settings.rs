@@ -240,7 +240,8 @@ fn deprecated_flags(values: &Values<'_>) -> Vec<Diagnostic> {
     }
     if values.is_given(&OUTPUT_PATH) {
         let text = "`--output` of `source freshness` is deprecated";
-        let warning = Diagnostic::deprecated(Deprecation::CustomOutputPath, text);
+        let path = values.text(&OUTPUT_PATH);
+        let warning = Diagnostic::deprecated(Deprecation::CustomOutputPath, text).fields(json!({"path": path}));
         warnings.push(warning.help("read `sources.json` in the target folder; `--target-path` says where that is"));
     }
     let options = values.is_set(&WARN_ERROR_OPTIONS).then(|| values.mapping(&WARN_ERROR_OPTIONS)).flatten();
@@ -250,7 +251,8 @@ fn deprecated_flags(values: &Values<'_>) -> Vec<Diagnostic> {
         .collect();
     if !old.is_empty() {
         let text = format!("`{}` of `--warn-error-options` has another name now", old.join("` and `"));
-        let warning = Diagnostic::deprecated(Deprecation::WeoIncludeExclude, text);
+        let fields = json!({"found_include": old.contains(&"include"), "found_exclude": old.contains(&"exclude")});
+        let warning = Diagnostic::deprecated(Deprecation::WeoIncludeExclude, text).fields(fields);
         warnings.push(warning.help("write `error` for `include`, and `warn` for `exclude`"));
     }
     warnings

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::flag::{Flag, Kind, Legacy};
 use super::parse::{Given, Said, not_supported, usage};
@@ -248,7 +248,8 @@ pub(super) fn deprecated_variables(env: &Env) -> Vec<Diagnostic> {
         let text = format!("the environment variable `{name}` is now called `DBT_ENGINE_{}`", flag.env?);
         let negated = flag.legacy.is_some_and(|legacy| legacy.negated);
         let help = if negated { "its value is the contrary: true for what was false" } else { "rename it" };
-        Some(Diagnostic::deprecated(Deprecation::EnvironmentVariableRenamed, text).help(help))
+        let fields = json!({"old_name": name, "new_name": format!("DBT_ENGINE_{}", flag.env?)});
+        Some(Diagnostic::deprecated(Deprecation::EnvironmentVariableRenamed, text).help(help).fields(fields))
     });
     let known: HashSet<&str> = FLAGS
         .iter()
@@ -262,7 +263,8 @@ pub(super) fn deprecated_variables(env: &Env) -> Vec<Diagnostic> {
     let unknown = unknown.into_iter().map(|name| {
         let text =
             format!("`{RESERVED_PREFIX}{name}` is no environment variable of dbt, and `{RESERVED_PREFIX}` is reserved");
-        let warning = Diagnostic::deprecated(Deprecation::EnvironmentVariableNamespace, text);
+        let fields = json!({"env_var": format!("{RESERVED_PREFIX}{name}"), "reserved_prefix": RESERVED_PREFIX});
+        let warning = Diagnostic::deprecated(Deprecation::EnvironmentVariableNamespace, text).fields(fields);
         match suggest::nearest(name, known.iter().copied()) {
             Some(near) => warning.help(format!("did you mean `{RESERVED_PREFIX}{near}`?")),
             None => warning.help("give variables of your own another name"),

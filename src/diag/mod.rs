@@ -151,6 +151,15 @@ impl Diagnostic {
         self
     }
 
+    /// Sets the fields of dbt's event of a deprecation, where its place does not tell them.
+    #[must_use]
+    pub fn fields(self, data: Value) -> Self {
+        match self.deprecation {
+            Some(deprecation) => self.event(deprecation.event(), data),
+            None => self,
+        }
+    }
+
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

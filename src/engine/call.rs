@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::partial::Partial;
 use super::{Command, CommandResult, Handover, Host, Options, ParsedProject, state};
 use crate::adapter::session::Pool;
@@ -148,7 +150,13 @@ impl<'a> Call<'a> {
         let listed = self.deprecations.iter().map(|(kind, count)| format!("`{}` {}", kind.event(), times(*count)));
         let mut summary = Diagnostic::warning(Code::DeprecationsSummary, text);
         summary.notes.extend(listed);
-        if total > self.deprecations.len() && !self.options.show_all_deprecations {
+        let counted = self.deprecations.iter().map(
+            |(kind, count)| json!({"event_code": kind.event_code(), "event_name": kind.event(), "occurrences": count}),
+        );
+        let hint = total > self.deprecations.len() && !self.options.show_all_deprecations;
+        let data = json!({"show_all_hint": hint, "summaries": counted.collect::<Vec<_>>()});
+        summary = summary.event(Deprecation::SUMMARY_EVENT, data);
+        if hint {
             summary = summary.help("`--show-all-deprecations` shows every place");
         }
         self.options

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::parse::{find_word, first_line};
 use super::{Access, Detail, Manifest, Node, Resource, ResourceType, UniqueId};
@@ -257,6 +257,10 @@ fn same_name(first: &Node, second: &Node, unique_names: bool) -> Diagnostic {
     let diagnostic = match a == b || unique_names {
         true => Diagnostic::error(Code::DuplicateName, message).help("rename one of them, or disable it"),
         false => Diagnostic::deprecated(Deprecation::DuplicateNameDistinctNodeTypes, message)
+            .fields(json!({
+                "resource_name": second.name, "package_name": second.package,
+                "unique_id1": first.unique_id, "unique_id2": second.unique_id,
+            }))
             .note("a `ref` of this name may mean either of them")
             .help("rename one of them"),
     };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use super::{
     DBT_VERSION, Dispatch, Hook, PackageConfig, Paths, QueryComment, Quoting, Trees, WrittenVars, location, version,
@@ -270,7 +270,8 @@ fn renamed(
         true => Diagnostic::error(Code::InvalidConfig, format!("`{old}` is an older name of `{new}`: both are given"))
             .at(span, "remove this one"),
         false => Diagnostic::deprecated(deprecation, format!("`{old}` is now called `{new}`"))
-            .at(span, format!("write `{new}`")),
+            .at(span, format!("write `{new}`"))
+            .fields(json!({"deprecated_path": old, "exp_path": new})),
     };
     fields.report(diagnostic);
     fields.texts(old)
@@ -285,7 +286,8 @@ fn moved(fields: &mut Fields<'_>, name: &'static str, default: &str, deprecation
         fields.report(
             Diagnostic::deprecated(deprecation, format!("`{name}` in dbt_project.yml is deprecated"))
                 .at(span, "")
-                .help(format!("pass `--{name}`, or set `DBT_ENGINE_{variable}`")),
+                .help(format!("pass `--{name}`, or set `DBT_ENGINE_{variable}`"))
+                .fields(json!({"deprecated_path": name})),
         );
     }
     value

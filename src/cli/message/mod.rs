@@ -3,6 +3,7 @@
 
 mod batch;
 mod command;
+mod deprecated;
 mod entry;
 mod info;
 pub(super) mod kind;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Head;
+use super::deprecated::Trees;
 use super::kind::*;
 use crate::cli::hub::Hub;
 use crate::diag::Diagnostic;
@@ -11,7 +12,7 @@ use crate::diag::render::{self, Style};
 use crate::engine;
 
 /// Tells of a problem that belongs to no result.
-pub(super) fn tell(hub: &Hub, problem: &Diagnostic) {
+pub(super) fn tell(hub: &Hub, problem: &Diagnostic, trees: &Trees) {
     if problem.is_error() {
         let exc = text(problem);
         let head = Head::new(&MAIN_ENCOUNTERED_ERROR).in_block();
@@ -21,7 +22,11 @@ pub(super) fn tell(hub: &Hub, problem: &Diagnostic) {
     let named = named.or_else(|| problem.deprecation.map(|deprecation| deprecation.event()));
     let kind = named.or_else(|| engine::event_of(problem.code)).map_or(&NOTE, Kind::named);
     let msg = text(problem);
-    let data = || problem.event.as_ref().map_or_else(|| json!({"msg": msg}), |event| Value::Object(event.data.clone()));
+    let data = || match (&problem.event, problem.deprecation) {
+        (Some(event), _) => Value::Object(event.data.clone()),
+        (None, Some(deprecation)) => trees.data(deprecation, problem),
+        (None, None) => json!({"msg": msg}),
+    };
     hub.say(Head::new(kind).level(Level::Warn).in_block(), || format!("[WARNING]: {msg}").into(), &data);
 }
 

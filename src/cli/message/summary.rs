@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::deprecated::Trees;
 use super::kind::*;
 use super::text::{Paint, Text, counted};
 use super::{Head, info, problem};
@@ -52,8 +53,9 @@ pub(crate) struct Summary<'a> {
 impl Summary<'_> {
     pub(crate) fn tell(&self) {
         let Self { hub, outcome, .. } = self;
+        let trees = Trees::default();
         for problem in &outcome.diagnostics {
-            problem::tell(hub, problem);
+            problem::tell(hub, problem, &trees);
         }
         match &outcome.result {
             CommandResult::Run(run) if self.counts && !run.results.is_empty() => {

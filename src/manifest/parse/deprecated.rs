@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::generic_test::CONFIG_KEYS;
 use super::{Setup, TestWork, find_word, first_line};
 use crate::diag::{Code, Deprecation, Diagnostic, SourceFile, Span};
@@ -78,7 +80,17 @@ impl TestReader<'_> {
 
     fn warn(&mut self, kind: Deprecation, key: &Key, message: String, label: &str) {
         let span = Span { file: self.file.clone(), range: key.range.clone() };
-        self.diags.push(Diagnostic::deprecated(kind, message).at(span, label));
+        let warning = Diagnostic::deprecated(kind, message).at(span, label);
+        self.diags.push(match kind {
+            Deprecation::ArgumentsProperty | Deprecation::MissingArgumentsProperty => {
+                warning.fields(json!({"test_name": self.name}))
+            }
+            Deprecation::PropertyMovedToConfig => {
+                let path = format!("data_tests.{}.{}", self.name, key.name);
+                warning.fields(json!({"file": self.file.path, "key": key.name, "key_path": path}))
+            }
+            _ => warning,
+        });
     }
 
     fn help(&mut self, text: &str) {
@@ -178,9 +190,12 @@ fn materializations(project: &Project, library: &Library, diags: &mut Vec<Diagno
         let package = &found.package;
         let message = format!("package `{package}` replaces the built-in materialization `{materialization}`");
         let span = first_line(&Span::new(&found.file, found.block.range.clone()));
-        diags.push(Diagnostic::deprecated(Deprecation::PackageMaterializationOverride, message).at(span, "").help(
-            format!("write a materialization `{materialization}` of your own that calls `{package}.{}`", found.name),
-        ));
+        let fields = json!({"package_name": package, "materialization_name": materialization});
+        let warning = Diagnostic::deprecated(Deprecation::PackageMaterializationOverride, message).fields(fields);
+        diags.push(warning.at(span, "").help(format!(
+            "write a materialization `{materialization}` of your own that calls `{package}.{}`",
+            found.name
+        )));
     }
 }
 

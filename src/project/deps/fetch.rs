@@ -90,6 +90,7 @@ impl Fetcher<'_> {
             let text = format!("the package `{name}` is now called `{renamed}`");
             Diagnostic::deprecated(Deprecation::PackageRedirect, text)
                 .at(first.request.span.clone(), format!("write `package: {renamed}`"))
+                .fields(json!({"old_name": name, "new_name": renamed}))
         });
         Ok(Some(Found {
             name: checked_name(&version.name, first)?,

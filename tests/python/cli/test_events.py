@@ -285,3 +285,62 @@ def test_what_compile_and_show_print(duck: Warehouse, capsys: pytest.CaptureFixt
     hw.Runner(callbacks=[heard.append]).invoke(["show", "-q", "--inline", "select 2 as two", *where])
     assert capsys.readouterr().out.count("two") == 1
     assert [event.data.preview for event in heard if event.info.name == "ShowNode"] == ["| two |\n| --- |\n| 2   |\n"]
+
+
+DEPRECATED = {
+    "dbt_project.yml": (
+        "name: shop\nversion: '1.0'\nprofile: shop\nmodels:\n  shop:\n    materialized: table\n    +my_own: 1\n"
+        "flags: {require_resource_names_without_spaces: false}\n"
+    ),
+    "models/a.sql": "{{ config(my_thing=1) }} select 1 as id",
+    "models/b c.sql": "select 1 as id",
+    "models/s.yml": """
+foo: [1]
+models:
+  - name: other
+  - name: a
+    meta: {x: 1}
+    columns:
+      - name: id
+        my_key: 1
+        data_tests: [{accepted_values: {values: [1]}}]
+    description: one
+    description: two
+exposures:
+  - {name: "dash board", type: dashboard, owner: {name: me}}
+""",
+    "models/other.sql": "select 1 as id",
+}
+
+
+def test_deprecations_have_dbts_fields(duck: Warehouse):
+    heard = []
+    where = duck.project(DEPRECATED).project_dir
+    hw.Runner(callbacks=[heard.append]).invoke(["parse", "-q", "--show-all-deprecations", "--project-dir", where])
+    told = {}
+    for event in heard:
+        if event.info.name.endswith(("Deprecation", "DeprecationsSummary")):
+            told.setdefault(event.info.name, []).append(event.data.to_dict())
+    (summary,) = told.pop("DeprecationsSummary")
+    assert told == {
+        "MissingPlusPrefixDeprecation": [
+            {"file": "dbt_project.yml", "key": "materialized", "key_path": "shop.materialized"}
+        ],
+        "CustomKeyInConfigDeprecation": [
+            {"file": "dbt_project.yml", "key": "+my_own", "key_path": "shop.+my_own"},
+            {"file": "models/a.sql", "key": "my_thing", "key_path": ""},
+        ],
+        "CustomTopLevelKeyDeprecation": [{"file": "models/s.yml", "msg": "Unexpected top-level key foo"}],
+        "PropertyMovedToConfigDeprecation": [{"file": "models/s.yml", "key": "meta", "key_path": "models[1]"}],
+        "CustomKeyInObjectDeprecation": [{"file": "models/s.yml", "key": "my_key", "key_path": "models[1].columns[0]"}],
+        "DuplicateYAMLKeysDeprecation": [
+            {"file": "models/s.yml", "duplicate_description": "the key `description` is given twice"}
+        ],
+        "MissingArgumentsPropertyInGenericTestDeprecation": [{"test_name": "accepted_values"}],
+        "ExposureNameDeprecation": [{"exposure": "dash board"}],
+        "ResourceNamesWithSpacesDeprecation": [{"count_invalid_names": 1, "level": "warn", "show_debug_hint": False}],
+    }
+    assert summary["show_all_hint"] is False
+    assert {"event_code": "D026", "event_name": "CustomKeyInConfigDeprecation", "occurrences": 2} in summary[
+        "summaries"
+    ]
