@@ -11,12 +11,15 @@ use crate::artifacts;
 use crate::diag::log::{Detail, Level, LogEntry};
 use crate::execute::Event;
 use crate::jinja::Engine;
-use crate::manifest::saved::{self, Observed, Saved, Summary};
-use crate::manifest::{self, Parsed};
-use crate::project::{Known, Project};
+use crate::manifest::saved::{self, Compared, Observed, Saved, Summary};
+use crate::manifest::{self, Parsed, Renewed};
+use crate::project::{FileChanges, Known, Project};
 
 /// The last manifest.json that was written after a parse.
 const ARTIFACT: &str = "partial_parse.json";
+
+/// How many things of a kind the log lists one by one.
+const LISTED: usize = 20;
 
 /// One command's way through the saved state of the last one.
 pub(super) struct Partial<'a> {
@@ -25,6 +28,8 @@ pub(super) struct Partial<'a> {
     jinja: Arc<Engine>,
     /// Or why there is none.
     saved: Result<Saved, String>,
+    /// The manifest is the saved one.
+    same: bool,
     /// Where the next command looks.
     path: PathBuf,
 }
@@ -32,7 +37,8 @@ pub(super) struct Partial<'a> {
 impl<'a> Partial<'a> {
     pub(super) fn new(call: &Call<'a>) -> Self {
         let saved = Err("it is switched off".to_owned());
-        Self { options: call.options, host: call.host, jinja: call.jinja.clone(), saved, path: PathBuf::new() }
+        let (options, host, jinja) = (call.options, call.host, call.jinja.clone());
+        Self { options, host, jinja, saved, same: false, path: PathBuf::new() }
     }
 
     /// Opens the saved state, and gives the files that it knows.
@@ -49,32 +55,74 @@ impl<'a> Partial<'a> {
 
     /// Forgets the saved state if the project is not as it was.
     pub(super) fn compare(&mut self, project: &Project, adapter: &dyn Adapter) {
-        if let Err(why) =
-            self.saved.as_ref().map_err(Clone::clone).and_then(|saved| saved.compare(project, adapter, &self.jinja))
-        {
-            self.tell("UnableToPartialParse", &format!("Unable to do partial parsing because {why}"));
-            self.saved = Err(why);
-        } else {
-            self.tell("PartialParsingEnabled", "Partial parsing: nothing has changed");
+        let compared = self.saved.as_ref().map_err(Clone::clone);
+        match compared.and_then(|saved| saved.compare(project, adapter, &self.jinja)) {
+            Err(why) => self.saved = Err(why),
+            Ok(Compared::Same) => {
+                self.same = true;
+                self.tell("PartialParsingEnabled", "Partial parsing: nothing has changed");
+            }
+            Ok(Compared::Partly { looked, files: FileChanges { deleted, added, changed } }) => {
+                let (gone, new, other) = (deleted.len(), added.len(), changed.len());
+                let text =
+                    format!("Partial parsing enabled: {gone} files deleted, {new} files added, {other} files changed.");
+                self.tell("PartialParsingEnabled", &text);
+                for (what, paths) in [("deleted", deleted), ("added", added), ("updated", changed)] {
+                    paths.iter().for_each(|path| self.tell_file(what, path));
+                }
+                looked.iter().for_each(|why| self.tell("Note", &format!("Partial parsing: {why}")));
+            }
         }
+    }
+
+    fn tell_file(&self, what: &str, path: &str) {
+        self.tell("PartialParsingFile", &format!("Partial parsing: {what} file: {path}"));
     }
 
     /// What is to be told of the manifest, if nothing has changed.
     pub(super) fn summary(&self) -> Option<Summary> {
-        self.saved.as_ref().ok()?.summary()
+        self.saved.as_ref().ok().filter(|_| self.same)?.summary()
     }
 
     /// The manifest: the saved one if nothing has changed, else a new one.
     pub(super) fn parse(&mut self, project: &Project, adapter: &dyn Adapter) -> Stage<Parsed> {
-        if let Ok(saved) = &self.saved
+        if self.same
+            && let Ok(saved) = &self.saved
             && let Some(manifest) = saved.manifest()
         {
             saved.repeat(&*self.host.log);
             let library = manifest::library(project)?;
             return Ok(Parsed { manifest: Arc::new(manifest), library, observed: None });
         }
-        self.saved = Err("it is damaged".to_owned());
-        manifest::parse(project, adapter, &self.jinja, &self.host.log)
+        let damaged = "the saved state is damaged";
+        let memory = self.saved.as_ref().map_err(Clone::clone);
+        let memory = memory.and_then(|saved| saved.memory(project).ok_or_else(|| damaged.to_owned()));
+        self.saved = Err("the project is parsed anew".to_owned());
+        self.same = false;
+        let parsed = manifest::parse(project, adapter, &self.jinja, &self.host.log, memory)?;
+        match parsed.observed.as_ref().map(|observed| &observed.renewed) {
+            Some(Ok(renewed)) => self.tell_renewed(renewed),
+            Some(Err(why)) => {
+                self.tell("UnableToPartialParse", &format!("Unable to do partial parsing because {why}"));
+            }
+            None => {}
+        }
+        Ok(parsed)
+    }
+
+    fn tell_renewed(&self, renewed: &Renewed) {
+        let Renewed { nodes, built, files, read } = renewed;
+        let (made, opened) = (built.len(), read.len());
+        let text = format!(
+            "Partial parsing: {made} of {nodes} nodes built anew, {opened} of {files} properties files read anew"
+        );
+        self.tell("Note", &text);
+        for id in built.iter().take(LISTED) {
+            self.tell("Note", &format!("Partial parsing: built anew: {id}"));
+        }
+        for path in read.iter().take(LISTED) {
+            self.tell("Note", &format!("Partial parsing: read anew: {path}"));
+        }
     }
 
     /// Writes manifest.json and leaves the parse for the next command. `write` writes the artifact anew. Where the parse

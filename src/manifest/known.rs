@@ -28,6 +28,13 @@ impl KnownConfigs {
         Self { read: keys.collect() }
     }
 
+    /// What macros ask for, sorted.
+    pub fn read(&self) -> Vec<String> {
+        let mut read: Vec<String> = self.read.iter().cloned().collect();
+        read.sort();
+        read
+    }
+
     pub fn knows(&self, kind: ResourceType, key: &str) -> bool {
         let key = merge::normal_key(key);
         config::defaults(kind).contains_key(key) || KEYS.binary_search(&key).is_ok() || self.read.contains(key)

@@ -11,6 +11,7 @@ mod hash;
 pub mod json;
 mod known;
 mod lookup;
+pub mod memory;
 mod merge;
 mod microbatch;
 mod naming;
@@ -30,7 +31,7 @@ pub use hash::{md5, sha256};
 pub use json::contract_checksum;
 pub use lookup::{Missing, Resource, version_text};
 pub use node::*;
-pub use parse::{Parsed, is_call, library, parse};
+pub use parse::{Parsed, Renewed, is_call, library, parse};
 pub use semantic::{Metric, SavedQuery, SemanticModel};
 
 use crate::diag::{Diagnostic, Span};

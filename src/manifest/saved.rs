@@ -11,13 +11,14 @@ use macro_rules_attribute::derive;
 use serde_json::{Map, Value};
 
 use super::hash::sha256;
-use super::parse::Dialect;
+use super::memory::{Memory, Remembered, Steps};
+use super::parse::{Dialect, Renewed};
 use super::{Manifest, UniqueId};
 use crate::adapter::Adapter;
 use crate::diag::Diagnostic;
 use crate::diag::log::{Detail, Level, Log, LogEntry};
 use crate::jinja::{Engine, Observation};
-use crate::project::{Files, Known, PackageConfig, Project, context};
+use crate::project::{FileChanges, Files, Known, PackageConfig, Project, context};
 use crate::store::{self, Sections, Stored, Tables, Writer};
 
 /// The name of the file in the target folder.
@@ -31,6 +32,8 @@ const HEAD: usize = 1;
 const MANIFEST: usize = 2;
 const SUMMARY: usize = 3;
 const BODY: usize = 4;
+/// Read only where something has changed.
+const STEPS: usize = 5;
 
 /// Flags that say what a command does with the manifest, not what is in it. Templates that look at them are observed.
 const OF_COMMANDS: &[&str] = &[
@@ -133,7 +136,7 @@ pub type Body = (u64, u64);
 #[derive(Debug, Clone, Stored!)]
 pub struct Said {
     level: u8,
-    node: Option<String>,
+    pub node: Option<String>,
     event: &'static str,
     text: String,
 }
@@ -146,10 +149,13 @@ struct SavedPackage {
 }
 
 /// What happened while a project was parsed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Observed {
     pub seen: Vec<(Observation, Vec<Option<UniqueId>>)>,
     pub said: Vec<Said>,
+    pub steps: Steps,
+    /// What was made anew; or why everything was.
+    pub renewed: Result<Renewed, String>,
 }
 
 /// A log that remembers what is written to it.
@@ -181,7 +187,33 @@ impl Log for Remembering {
     }
 }
 
+impl Said {
+    pub fn write(&self, log: &dyn Log) {
+        let thread = std::thread::current();
+        log.write(&LogEntry {
+            level: LEVELS.get(usize::from(self.level)).copied().unwrap_or(Level::Debug),
+            node: self.node.as_deref(),
+            thread: thread.name(),
+            event: self.event,
+            text: &self.text,
+            detail: Detail::Message,
+        });
+    }
+}
+
 const LEVELS: [Level; 4] = [Level::Debug, Level::Info, Level::Warn, Level::Error];
+
+/// How far a project is as it was.
+#[derive(Debug, Clone)]
+pub enum Compared {
+    /// The manifest is what it was.
+    Same,
+    Partly {
+        /// Of what nodes looked at, in words.
+        looked: Vec<String>,
+        files: FileChanges,
+    },
+}
 
 /// The state that an earlier parse has left.
 #[derive(Debug)]
@@ -210,18 +242,44 @@ impl Saved {
         Known::new(packages.map(|package| (package.root.clone(), package.files.clone())).collect(), assume)
     }
 
-    /// Whether the project is as it was.
+    /// How far the project is as it was.
     ///
     /// # Errors
-    /// What has changed, as the end of a sentence.
-    pub fn compare(&self, project: &Project, adapter: &dyn Adapter, engine: &Engine) -> Result<(), String> {
+    /// What has changed that everything depends on, as the end of a sentence.
+    pub fn compare(&self, project: &Project, adapter: &dyn Adapter, engine: &Engine) -> Result<Compared, String> {
         let own = project.packages.iter().filter(|package| !package.embedded).map(|package| &*package.name);
         if !own.eq(self.head.packages.iter().map(|package| package.name.as_str())) {
             return Err("other packages are installed".to_owned());
         }
         self.compare_inputs(project, adapter, engine)?;
-        self.compare_seen(project)?;
-        self.compare_files(project)
+        let looked = self.compare_seen(project)?;
+        let own = project.packages.iter().filter(|package| !package.embedded);
+        let mut files = own.zip(&self.head.packages).filter(|(package, saved)| package.files != saved.files).peekable();
+        if looked.is_empty() && files.peek().is_none() {
+            return Ok(Compared::Same);
+        }
+        if self.head.said.iter().any(|said| said.node.is_none()) {
+            return Err("something other than a node writes to the log".to_owned());
+        }
+        let mut changes = FileChanges::default();
+        files.for_each(|(package, saved)| changes.add(&package.files, &saved.files));
+        Ok(Compared::Partly { looked, files: changes })
+    }
+
+    /// What the parse may take over; none if it is damaged.
+    pub fn memory(&self, project: &Project) -> Option<Memory> {
+        let remembered = |seen: &Seen| Remembered {
+            observation: Observation { name: seen.name.clone(), arguments: seen.arguments.clone() },
+            nodes: seen.nodes.clone(),
+            changed: !self.is_same(project, seen),
+        };
+        let seen = self.head.seen.iter().map(remembered).collect();
+        Some(Memory::new(self.value(MANIFEST)?, self.value(STEPS)?, seen, self.head.said.clone()))
+    }
+
+    fn is_same(&self, project: &Project, seen: &Seen) -> bool {
+        let now = observed(project, &seen.name, &seen.arguments).map(|text| digest(&self.head.salt, &text));
+        now.is_some() && now == seen.digest
     }
 
     /// The manifest; none if it is damaged.
@@ -245,18 +303,7 @@ impl Saved {
 
     /// Writes to the log what the templates wrote that are not rendered again.
     pub fn repeat(&self, log: &dyn Log) {
-        for said in &self.head.said {
-            let level = LEVELS.get(usize::from(said.level)).copied().unwrap_or(Level::Debug);
-            let thread = std::thread::current();
-            log.write(&LogEntry {
-                level,
-                node: said.node.as_deref(),
-                thread: thread.name(),
-                event: said.event,
-                text: &said.text,
-                detail: Detail::Message,
-            });
-        }
+        self.head.said.iter().for_each(|said| said.write(log));
     }
 
     /// Saves the same again where there is another body, or where files can now be told from changed ones without being
@@ -276,8 +323,8 @@ impl Saved {
         let mut out = Writer::with(&self.tables);
         let head = store::to_bytes(&Head { salt, inputs, seen, said, packages }, &mut out);
         let section = |number| self.sections.section(number).ok_or("it is damaged");
-        let (manifest, summary) = (section(MANIFEST)?, section(SUMMARY)?);
-        Encoded { tables: out.tables(), head, manifest, summary }.write(path, body.or_else(|| self.body()))
+        let (manifest, summary, steps) = (section(MANIFEST)?, section(SUMMARY)?, section(STEPS)?);
+        Encoded { tables: out.tables(), head, manifest, summary, steps }.write(path, body.or_else(|| self.body()))
     }
 
     fn compare_inputs(&self, project: &Project, adapter: &dyn Adapter, engine: &Engine) -> Result<(), String> {
@@ -292,24 +339,16 @@ impl Saved {
         }
     }
 
-    fn compare_seen(&self, project: &Project) -> Result<(), String> {
-        for seen in &self.head.seen {
-            let now = observed(project, &seen.name, &seen.arguments).map(|text| digest(&self.head.salt, &text));
-            if now.is_none() || now != seen.digest {
+    /// What nodes looked at that has changed; an error if it is not only nodes.
+    fn compare_seen(&self, project: &Project) -> Result<Vec<String>, String> {
+        let mut changed = Vec::new();
+        for seen in self.head.seen.iter().filter(|seen| !self.is_same(project, seen)) {
+            if seen.nodes.contains(&None) {
                 return Err(seen.reason());
             }
+            changed.push(seen.reason());
         }
-        Ok(())
-    }
-
-    fn compare_files(&self, project: &Project) -> Result<(), String> {
-        let own = project.packages.iter().filter(|package| !package.embedded);
-        for (package, saved) in own.zip(&self.head.packages) {
-            if package.root != saved.root || package.files != saved.files {
-                return Err(format!("files of `{}` have changed", package.name));
-            }
-        }
-        Ok(())
+        Ok(changed)
     }
 }
 
@@ -332,6 +371,7 @@ pub struct Encoded {
     head: Vec<u8>,
     manifest: Vec<u8>,
     summary: Vec<u8>,
+    steps: Vec<u8>,
 }
 
 impl Encoded {
@@ -341,7 +381,7 @@ impl Encoded {
     /// Why it could not, as the end of a sentence.
     pub fn write(&self, path: &Path, body: Option<Body>) -> Result<(), String> {
         let body = store::to_bytes(&body, &mut Writer::default());
-        let sections: [&[u8]; 5] = [&self.tables, &self.head, &self.manifest, &self.summary, &body];
+        let sections: [&[u8]; 6] = [&self.tables, &self.head, &self.manifest, &self.summary, &body, &self.steps];
         store::write(path, BUILD, &sections).map_err(|error| error.to_string())
     }
 }
@@ -376,9 +416,10 @@ pub fn encode(
     let head = store::to_bytes(&head, &mut out);
     let summary = store::to_bytes(summary, &mut out);
     let manifest = store::to_bytes(manifest, &mut out);
+    let steps = store::to_bytes(&parse.steps, &mut out);
     match out.refused() {
         Some(why) => Err(why.to_owned()),
-        None => Ok(Encoded { tables: out.tables(), head, manifest, summary }),
+        None => Ok(Encoded { tables: out.tables(), head, manifest, summary, steps }),
     }
 }
 

@@ -63,6 +63,13 @@ impl ConfigTrees {
         }
     }
 
+    /// Tells that the levels of a resource are in use whose config is known.
+    pub fn reach(&self, package: &str, resource: ResourceType, fqn: &[String]) {
+        let own = self.levels(package, resource, fqn);
+        let root = (*package != *self.root).then(|| self.levels(&self.root, resource, fqn));
+        own.chain(root.into_iter().flatten()).for_each(|level| level.reached.store(true, Ordering::Relaxed));
+    }
+
     fn apply(&self, package: &str, resource: ResourceType, fqn: &[String], values: &mut Map<String, Value>) {
         for level in self.levels(package, resource, fqn) {
             level.reached.store(true, Ordering::Relaxed);

@@ -136,6 +136,40 @@ impl Known {
     }
 }
 
+/// Files that are not as they were, by their paths in their packages.
+#[derive(Debug, Clone, Default)]
+pub struct FileChanges {
+    pub deleted: Vec<String>,
+    pub added: Vec<String>,
+    pub changed: Vec<String>,
+}
+
+impl FileChanges {
+    /// Those of one package.
+    pub fn add(&mut self, now: &Files, before: &Files) {
+        fn texts(files: &Files) -> HashMap<&str, &PackageFile> {
+            files.texts().map(|file| (file.path.original.as_str(), file)).collect()
+        }
+        fn seeds(files: &Files) -> HashMap<&str, &SeedFile> {
+            files.seeds.iter().map(|seed| (seed.path.original.as_str(), seed)).collect()
+        }
+        self.add_maps(&texts(now), &texts(before));
+        self.add_maps(&seeds(now), &seeds(before));
+        [&mut self.deleted, &mut self.added, &mut self.changed].into_iter().for_each(|paths| paths.sort());
+    }
+
+    fn add_maps<T: PartialEq>(&mut self, now: &HashMap<&str, T>, before: &HashMap<&str, T>) {
+        self.deleted.extend(before.keys().filter(|path| !now.contains_key(*path)).map(ToString::to_string));
+        for (path, file) in now {
+            match before.get(path) {
+                None => self.added.push((*path).to_owned()),
+                Some(earlier) if earlier != file => self.changed.push((*path).to_owned()),
+                Some(_) => {}
+            }
+        }
+    }
+}
+
 /// What [`Known::bytes`] gives.
 pub(super) enum Content<'a> {
     /// Unchanged.
@@ -149,6 +183,26 @@ impl Files {
     pub fn stats(&self) -> impl Iterator<Item = Stat> {
         let seeds: Vec<Stat> = self.seeds.iter().map(|seed| seed.stat).collect();
         self.clone().into_texts().map(|file| file.stat).chain(seeds)
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &PackageFile> {
+        // A new list has to be put here: the compiler says so.
+        let Self {
+            models,
+            seeds: _,
+            tests,
+            generic_tests,
+            analyses,
+            macros,
+            snapshots,
+            functions,
+            docs,
+            properties,
+            fixtures,
+        } = self;
+        [models, tests, generic_tests, analyses, macros, snapshots, functions, docs, properties, fixtures]
+            .into_iter()
+            .flatten()
     }
 
     /// All files whose texts are read.

@@ -31,7 +31,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 pub use env::Env;
-pub use known::{Known, Stat};
+pub use known::{FileChanges, Known, Stat};
 pub use load::{load, load_known, load_project_only, profile_name};
 pub use location::find_root;
 pub use secrets::Secrets;

@@ -93,7 +93,7 @@ impl Project {
         let project =
             Arc::new(project::load(&request, &engine).unwrap_or_else(|problems| panic!("{}", show(&problems))));
         let adapter: Arc<dyn Adapter> = Arc::new(self.adapter.clone());
-        let parsed = manifest::parse(&project, adapter.as_ref(), &engine, &log);
+        let parsed = manifest::parse(&project, adapter.as_ref(), &engine, &log, Err(String::new()));
         let parsed = parsed.unwrap_or_else(|problems| panic!("{}", show(&problems)));
         let dag = Dag::new(&parsed.manifest).unwrap_or_else(|problems| panic!("{}", show(&problems)));
         let selection = Selection {

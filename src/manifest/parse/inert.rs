@@ -20,6 +20,13 @@ impl InertTests {
         Self { by_id }
     }
 
+    /// All of them, sorted.
+    pub fn ids(&self) -> Vec<Arc<str>> {
+        let mut ids: Vec<_> = self.by_id.iter().filter(|(_, inert)| **inert).map(|(id, _)| id.clone()).collect();
+        ids.sort();
+        ids
+    }
+
     pub fn has(&self, definition: &MacroDef) -> bool {
         self.by_id.get(&definition.unique_id).copied().unwrap_or(false)
     }

@@ -1,6 +1,7 @@
 //! From files to the manifest. Steps that do not depend on each other run in parallel; each gives its values and its
 //! diagnostics, and all errors of the project come back together.
 
+mod again;
 mod call;
 mod deprecated;
 mod deprecation;
@@ -27,7 +28,6 @@ pub use generic_test::is_call;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use rayon::prelude::*;
 
 use self::doc::{Describer, Docs};
@@ -37,15 +37,17 @@ use self::inert::InertTests;
 use self::macros::MacroFiles;
 use self::node::TemplateCache;
 pub use self::node::{find_word, first_line};
-use self::patches::{Patches, Work};
-use self::properties::{ColumnPatch, NodePatch, Properties, Reader, TestEntry};
+use self::again::Files;
+pub use self::again::Renewed;
+use self::properties::{ColumnPatch, NodePatch, Properties, TestEntry, VersionPatch};
 use self::source::BuiltSource;
 use super::dispatch::Dispatcher;
 use super::known::KnownConfigs;
+use super::memory::{Memory, Outline, Steps};
 use super::naming::Naming;
 use super::saved::{Observed, Remembering};
 use super::tree::ConfigTrees;
-use super::{Disabled, Manifest, Node, ResourceType, UniqueId, capture, checks, microbatch, resolve, semantic};
+use super::{Disabled, Manifest, Node, UniqueId, capture, checks, microbatch, resolve, semantic};
 use crate::adapter::{Adapter, Include, Relation};
 use crate::diag::log::Log;
 use crate::diag::{Code, Diagnostic, Span};
@@ -138,7 +140,8 @@ impl Setup<'_> {
     }
 }
 
-/// Parses a project. Opens no connection.
+/// Parses a project. Opens no connection. What `memory` has of the last parse is taken over where nothing that it
+/// depends on has changed.
 ///
 /// # Errors
 /// Everything that is wrong with the project, warnings included.
@@ -147,6 +150,7 @@ pub fn parse(
     adapter: &dyn Adapter,
     engine: &Engine,
     log: &Arc<dyn Log>,
+    memory: Result<Memory, String>,
 ) -> Result<Parsed, Vec<Diagnostic>> {
     let mut diags = Vec::new();
     let macro_files = MacroFiles::read(project, &mut diags);
@@ -159,7 +163,12 @@ pub fn parse(
     let dispatcher = Arc::new(Dispatcher::new(project, adapter, library.clone()));
     let (observer, log) = (Arc::new(Observer::default()), Arc::new(Remembering::new(log.clone())));
     let setup = setup(project, adapter, engine, log.clone(), &observer, &dispatcher, &docs, &mut diags);
-    let mut properties = read_properties(&setup, &mut diags);
+    let (inert, read_configs) = (setup.inert_tests.ids(), setup.known.read());
+    let mut memory = memory.and_then(|mut memory| {
+        memory.compare(&library, &inert, &read_configs, &docs.blocks)?;
+        Ok(memory)
+    });
+    let (mut files, mut properties) = Files::read(&setup, memory.as_ref().ok(), &mut diags);
     let validate = project.behaves("validate_macro_args");
     let macros = macro_files.nodes(
         &dispatcher,
@@ -178,7 +187,7 @@ pub fn parse(
         selectors: selectors(project),
         ..Manifest::default()
     };
-    build_all(&setup, properties, &mut manifest, &mut diags);
+    let outlines = build_all(&setup, properties, &mut files, memory.as_mut().ok(), &mut manifest, &mut diags);
     diags.extend(setup.trees.unused());
     checks::manifest(&manifest, &mut diags);
     let can = microbatch::Abilities {
@@ -198,7 +207,13 @@ pub fn parse(
         return Err(diags);
     }
     manifest.warnings = diags;
-    let observed = Observed { seen: observer.seen(), said: log.said() };
+    let renewed = memory.map(|memory| {
+        memory.repeat(&observer, &*log);
+        let built = manifest.nodes.keys().filter(|id| !memory.is_taken(id)).cloned().collect();
+        files.renewed(built, manifest.nodes.len())
+    });
+    let steps = Steps { files: outlines, inert, read_configs };
+    let observed = Observed { seen: observer.seen(), said: log.said(), steps, renewed };
     Ok(Parsed { manifest: Arc::new(manifest), library, observed: Some(observed) })
 }
 
@@ -303,39 +318,6 @@ fn fqn_of(package: &str, path: &str) -> Vec<String> {
     std::iter::once(package).chain(folders.split('/').filter(|part| !part.is_empty())).map(str::to_owned).collect()
 }
 
-fn read_properties(setup: &Setup<'_>, diags: &mut Vec<Diagnostic>) -> Properties {
-    let files: Vec<_> = setup
-        .project
-        .packages
-        .iter()
-        .flat_map(|package| package.files.properties.iter().map(move |file| (&package.name, file)))
-        .collect();
-    let read: Vec<(Properties, Vec<Diagnostic>)> = files
-        .par_iter()
-        .map(|(package, file)| {
-            let context = setup.yaml_context(package);
-            let mut reader = Reader {
-                engine: setup.engine,
-                describer: &setup.describer,
-                context: &context,
-                known: &setup.known,
-                package,
-                file,
-                original: file.path.original.as_str().into(),
-                relative: file.path.relative.as_str().into(),
-                diags: Vec::new(),
-            };
-            (reader.read(), reader.diags)
-        })
-        .collect();
-    let mut all = Properties::default();
-    for (properties, mut problems) in read {
-        all.extend(properties);
-        diags.append(&mut problems);
-    }
-    all
-}
-
 /// What could not be built: problems that only follow from that are not reported.
 #[derive(Debug, Default)]
 pub struct Broken {
@@ -344,18 +326,20 @@ pub struct Broken {
     pub properties: bool,
 }
 
-fn build_all(setup: &Setup<'_>, properties: Properties, manifest: &mut Manifest, diags: &mut Vec<Diagnostic>) {
+fn build_all(
+    setup: &Setup<'_>,
+    mut properties: Properties,
+    files: &mut Files<'_>,
+    mut memory: Option<&mut Memory>,
+    manifest: &mut Manifest,
+    diags: &mut Vec<Diagnostic>,
+) -> Vec<Outline> {
     let mut broken = Broken { properties: diags.iter().any(Diagnostic::is_error), ..Broken::default() };
     let megabytes = setup.project.flags.get("MAXIMUM_SEED_SIZE_MIB").and_then(serde_json::Value::as_u64).unwrap_or(1);
     let mut drafts = draft::drafts(setup.project, megabytes << 20, diags);
     drafts.extend(properties.nodes.iter().filter_map(draft::described_snapshot));
     insert_groups(manifest, properties.groups, diags);
-    let patches = Patches::new(&properties.nodes, &drafts, diags);
-    let work = patches.assign(drafts);
-    let outcomes: Vec<(String, Result<Node, Vec<Diagnostic>>)> = work
-        .into_par_iter()
-        .map(|Work { draft, described }| (draft.name.clone(), node::build(setup, draft, described)))
-        .collect();
+    let outcomes = again::nodes(setup, drafts, &mut properties.nodes, files, memory.as_deref_mut(), diags);
     let mut nodes = Vec::with_capacity(outcomes.len());
     for (name, outcome) in outcomes {
         match outcome {
@@ -370,7 +354,9 @@ fn build_all(setup: &Setup<'_>, properties: Properties, manifest: &mut Manifest,
     deprecated::configs(&nodes, setup, diags);
     let sources = source::override_sources(properties.sources, diags);
     let sources: Vec<BuiltSource> = sources.into_par_iter().flat_map_iter(|entry| entry.build(setup)).collect();
-    let tests = build_tests(setup, &properties.nodes, &nodes, &sources, &broken, diags);
+    let described = (&mut *properties.nodes, &mut *files);
+    let (tests, outlined) = again::tests(setup, described, (&nodes, &sources), &broken, memory, diags);
+    let outlines = files.outlines(&properties.nodes, outlined);
     checks::duplicate_tests(&tests, diags);
     for node in nodes.into_iter().chain(tests) {
         insert_node(manifest, node);
@@ -404,6 +390,7 @@ fn build_all(setup: &Setup<'_>, properties: Properties, manifest: &mut Manifest,
     for test in built {
         insert_unit_test(manifest, test, diags);
     }
+    outlines
 }
 
 fn reindex(manifest: &mut Manifest) {
@@ -542,75 +529,41 @@ struct TestWork<'a> {
     entry: &'a TestEntry,
 }
 
-fn build_tests(
-    setup: &Setup<'_>,
-    patches: &[NodePatch],
-    nodes: &[Node],
-    sources: &[BuiltSource],
-    broken: &Broken,
-    diags: &mut Vec<Diagnostic>,
-) -> Vec<Node> {
-    let mut by_name: IndexMap<(ResourceType, &str), Vec<&Node>> = IndexMap::new();
-    for node in nodes.iter().filter(|node| node.resource_type.is_refable()) {
-        by_name.entry((node.resource_type, node.name.as_str())).or_default().push(node);
-    }
-    let mut work = Vec::new();
-    for patch in patches.iter().filter(|patch| patch.kind.is_refable() && !broken.names.contains(&patch.name)) {
-        let named = by_name.get(&(patch.kind, patch.name.as_str())).map(Vec::as_slice).unwrap_or_default();
-        node_tests(patch, named, &mut work);
-    }
-    for built in sources {
-        source_tests(built, &mut work);
-    }
-    deprecated::tests(setup.project, &work, diags);
-    let outcomes: Vec<Result<Node, Vec<Diagnostic>>> = work
-        .par_iter()
-        .map(|work| {
-            let mut node = generic_test::build(setup, &work.target, work.column.as_ref(), work.entry)?;
-            // A test is only as alive as what it is declared on.
-            if work.target.attached.is_some_and(|attached| !attached.config.enabled()) || !work.target.enabled {
-                node.config.values.insert("enabled".into(), false.into());
-            }
-            Ok(node)
-        })
-        .collect();
-    let mut tests = Vec::with_capacity(outcomes.len());
-    for outcome in outcomes {
-        match outcome {
-            Ok(node) => tests.push(node),
-            Err(mut errors) => diags.append(&mut errors),
-        }
-    }
-    tests
-}
-
-fn node_tests<'a>(patch: &'a NodePatch, named: &[&'a Node], work: &mut Vec<TestWork<'a>>) {
+/// The nodes that the tests of an entry are declared on, with their versions.
+fn attachments<'a>(
+    patch: &'a NodePatch,
+    named: &'a [&'a Node],
+) -> impl Iterator<Item = (Option<&'a VersionPatch>, &'a Node)> {
     let own = |node: &&&Node| node.package == patch.place.package;
-    let find = |version: Option<&serde_json::Value>| {
+    let find = move |version: Option<&serde_json::Value>| {
         let fits = |node: &&&Node| node.version() == version;
         named.iter().filter(fits).find(own).or_else(|| named.iter().find(fits)).copied()
     };
+    let plain = patch.versions.is_empty().then(|| find(None)).flatten().map(|node| (None, node));
+    let versions = patch.versions.iter().filter_map(move |version| Some((Some(version), find(Some(&version.v))?)));
+    plain.into_iter().chain(versions)
+}
+
+fn attached_tests<'a>(
+    patch: &'a NodePatch,
+    version: Option<&'a VersionPatch>,
+    attached: &'a Node,
+    work: &mut Vec<TestWork<'a>>,
+) {
     let key = patch.kind.properties_key().unwrap_or("models");
-    let target = |version: Option<&'a serde_json::Value>, attached: &'a Node| {
-        Arc::new(Target {
-            place: &patch.place,
-            kind: TargetKind::Node { key, name: &patch.name, version },
-            attached: Some(attached),
-            enabled: true,
-            quote_columns: patch.quote_columns.unwrap_or(false),
-            tags: Vec::new(),
-        })
-    };
-    if patch.versions.is_empty()
-        && let Some(node) = find(None)
-    {
-        push_tests(&target(None, node), patch.columns.iter(), &patch.tests, work);
-    }
-    for version in &patch.versions {
-        if let Some(node) = find(Some(&version.v)) {
-            let columns = node::columns_for(patch, Some(version));
+    let target = Arc::new(Target {
+        place: &patch.place,
+        kind: TargetKind::Node { key, name: &patch.name, version: version.map(|version| &version.v) },
+        attached: Some(attached),
+        enabled: true,
+        quote_columns: patch.quote_columns.unwrap_or(false),
+        tags: Vec::new(),
+    });
+    match version {
+        None => push_tests(&target, patch.columns.iter(), &patch.tests, work),
+        Some(version) => {
             let tests = version.tests.as_ref().unwrap_or(&patch.tests);
-            push_tests(&target(Some(&version.v), node), columns, tests, work);
+            push_tests(&target, node::columns_for(patch, Some(version)), tests, work);
         }
     }
 }

@@ -22,6 +22,8 @@ use crate::manifest::{Access, ColumnInfo, Config, Detail, Node, ResourceType, ch
 pub struct Described<'a> {
     pub patch: &'a NodePatch,
     pub version: Option<&'a VersionPatch>,
+    /// The place of the patch among all.
+    pub at: usize,
 }
 
 /// Templates of texts that many nodes share, such as hooks of dbt_project.yml.
@@ -199,7 +201,7 @@ impl Builder<'_> {
 
     /// What properties files say besides config.
     fn describe(&mut self, node: &mut Node) {
-        let Some(Described { patch, version }) = self.described else { return };
+        let Some(Described { patch, version, .. }) = self.described else { return };
         node.patch_path = Some(patch.place.patch_path());
         node.description = patch.description.clone();
         node.doc_blocks = patch.doc_blocks.clone();

@@ -28,10 +28,10 @@ impl<'a> Patches<'a> {
     pub fn new(patches: &'a [NodePatch], drafts: &[Draft], diags: &mut Vec<Diagnostic>) -> Self {
         let mut finder = Finder::new(drafts);
         let mut found = Self { by_target: HashMap::new() };
-        for patch in patches {
+        for (at, patch) in patches.iter().enumerate() {
             if patch.versions.is_empty() {
                 match finder.target(patch.kind, &patch.place.package, &patch.name) {
-                    Some(target) => found.insert(target, Described { patch, version: None }, diags),
+                    Some(target) => found.insert(target, Described { patch, version: None, at }, diags),
                     None => diags.push(finder.without_target(patch, &patch.name)),
                 }
             }
@@ -44,7 +44,7 @@ impl<'a> Patches<'a> {
                     is_latest.then(|| finder.target(patch.kind, &patch.place.package, &patch.name)).flatten()
                 });
                 match target {
-                    Some(target) => found.insert(target, Described { patch, version: Some(version) }, diags),
+                    Some(target) => found.insert(target, Described { patch, version: Some(version), at }, diags),
                     None => diags.push(finder.without_target(patch, &file)),
                 }
             }

@@ -119,6 +119,20 @@ pub struct Properties {
 }
 
 impl Properties {
+    /// It describes nodes and nothing else.
+    pub fn is_plain(&self) -> bool {
+        let Self { nodes: _, sources, macros, exposures, groups, unit_tests, semantic_models, metrics, saved_queries } =
+            self;
+        sources.is_empty()
+            && macros.is_empty()
+            && exposures.is_empty()
+            && groups.is_empty()
+            && unit_tests.is_empty()
+            && semantic_models.is_empty()
+            && metrics.is_empty()
+            && saved_queries.is_empty()
+    }
+
     pub fn extend(&mut self, more: Self) {
         self.nodes.extend(more.nodes);
         self.sources.extend(more.sources);
