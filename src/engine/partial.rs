@@ -19,7 +19,7 @@ use crate::project::{FileChanges, Known, Project};
 const ARTIFACT: &str = "partial_parse.json";
 
 /// How many things of a kind the log lists one by one.
-const LISTED: usize = 20;
+const LISTED: usize = 100;
 
 /// One command's way through the saved state of the last one.
 pub(super) struct Partial<'a> {

@@ -236,7 +236,10 @@ impl Memory {
     pub fn has_tests(&self, tests: &[OutlinedTests]) -> bool {
         tests.iter().all(|tests| {
             self.is_taken(&tests.attached)
-                && tests.ids.iter().all(|id| !self.dirty.contains(id) && self.nodes.get(id).is_some_and(|of| !of.is_empty()))
+                && tests
+                    .ids
+                    .iter()
+                    .all(|id| !self.dirty.contains(id) && self.nodes.get(id).is_some_and(|of| !of.is_empty()))
         })
     }
 

@@ -262,7 +262,7 @@ impl Saved {
             return Err("something other than a node writes to the log".to_owned());
         }
         let mut changes = FileChanges::default();
-        files.for_each(|(package, saved)| changes.add(&package.files, &saved.files));
+        files.for_each(|(package, saved)| changes.add(&package.name, &package.files, &saved.files));
         Ok(Compared::Partly { looked, files: changes })
     }
 

@@ -136,7 +136,7 @@ impl Known {
     }
 }
 
-/// Files that are not as they were, by their paths in their packages.
+/// Files that are not as they were, as dbt calls files: `package://models/orders.sql`.
 #[derive(Debug, Clone, Default)]
 pub struct FileChanges {
     pub deleted: Vec<String>,
@@ -146,24 +146,25 @@ pub struct FileChanges {
 
 impl FileChanges {
     /// Those of one package.
-    pub fn add(&mut self, now: &Files, before: &Files) {
+    pub fn add(&mut self, package: &str, now: &Files, before: &Files) {
         fn texts(files: &Files) -> HashMap<&str, &PackageFile> {
             files.texts().map(|file| (file.path.original.as_str(), file)).collect()
         }
         fn seeds(files: &Files) -> HashMap<&str, &SeedFile> {
             files.seeds.iter().map(|seed| (seed.path.original.as_str(), seed)).collect()
         }
-        self.add_maps(&texts(now), &texts(before));
-        self.add_maps(&seeds(now), &seeds(before));
+        self.add_maps(package, &texts(now), &texts(before));
+        self.add_maps(package, &seeds(now), &seeds(before));
         [&mut self.deleted, &mut self.added, &mut self.changed].into_iter().for_each(|paths| paths.sort());
     }
 
-    fn add_maps<T: PartialEq>(&mut self, now: &HashMap<&str, T>, before: &HashMap<&str, T>) {
-        self.deleted.extend(before.keys().filter(|path| !now.contains_key(*path)).map(ToString::to_string));
+    fn add_maps<T: PartialEq>(&mut self, package: &str, now: &HashMap<&str, T>, before: &HashMap<&str, T>) {
+        let id = |path: &str| format!("{package}://{path}");
+        self.deleted.extend(before.keys().filter(|path| !now.contains_key(*path)).map(|path| id(path)));
         for (path, file) in now {
             match before.get(path) {
-                None => self.added.push((*path).to_owned()),
-                Some(earlier) if earlier != file => self.changed.push((*path).to_owned()),
+                None => self.added.push(id(path)),
+                Some(earlier) if earlier != file => self.changed.push(id(path)),
                 Some(_) => {}
             }
         }

@@ -60,7 +60,7 @@ impl TestProject {
         let engine = Engine::new();
         let project = self.load(&engine)?;
         let log: Arc<dyn Log> = Arc::new(NullLog);
-        let parsed = parse(&project, &FakeAdapter::mysql(), &engine, &log)?;
+        let parsed = parse(&project, &FakeAdapter::mysql(), &engine, &log, Err(String::new()))?;
         Ok((project, parsed))
     }
 

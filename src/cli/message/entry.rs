@@ -98,11 +98,27 @@ const PHRASES: &[(&str, &str, Option<&str>)] = &[
 ];
 
 fn message(event: &str, text: &str) -> Value {
+    match event {
+        "PartialParsingEnabled" => return counts(text),
+        "PartialParsingFile" => {
+            let (operation, file) =
+                text.trim_start_matches("Partial parsing: ").split_once(" file: ").unwrap_or_default();
+            return json!({"file_id": file, "operation": operation});
+        }
+        _ => {}
+    }
     match PHRASES.iter().find(|(name, ..)| *name == event) {
         Some((_, phrase, Some(field))) => json!({*field: text.strip_prefix(phrase).unwrap_or(text)}),
         Some((.., None)) => json!({}),
         None => json!({"msg": text}),
     }
+}
+
+/// How many files a parse finds deleted, added and changed.
+fn counts(text: &str) -> Value {
+    let mut numbers = text.split(' ').filter_map(|word| word.parse::<u64>().ok());
+    let mut next = || numbers.next().unwrap_or_default();
+    json!({"deleted": next(), "added": next(), "changed": next()})
 }
 
 fn key(key: Key<'_>) -> Value {

@@ -69,6 +69,8 @@ kinds! {
     FINISHED_RUNNING_STATS = "FinishedRunningStats" "E047" Info;
 
     UNABLE_TO_PARTIAL_PARSE = "UnableToPartialParse" "I024" Info;
+    PARTIAL_PARSING_ENABLED = "PartialParsingEnabled" "I040" Debug;
+    PARTIAL_PARSING_FILE = "PartialParsingFile" "I041" Debug;
     JINJA_LOG_WARNING = "JinjaLogWarning" "I061" Warn;
     JINJA_LOG_INFO = "JinjaLogInfo" "I062" Info;
     JINJA_LOG_DEBUG = "JinjaLogDebug" "I063" Debug;

@@ -107,12 +107,12 @@ impl<'a> Files<'a> {
         patches: &mut [NodePatch],
         diags: &mut Vec<Diagnostic>,
     ) {
-        let mut missing: Vec<usize> = wanted.map(|patch| self.of_patch[patch]).filter(|at| !self.files[*at].read).collect();
+        let mut missing: Vec<usize> =
+            wanted.map(|patch| self.of_patch[patch]).filter(|at| !self.files[*at].read).collect();
         missing.sort_unstable();
         missing.dedup();
         let files = &self.files;
-        let read: Vec<_> =
-            missing.par_iter().map(|at| read_file(setup, files[*at].package, files[*at].file)).collect();
+        let read: Vec<_> = missing.par_iter().map(|at| read_file(setup, files[*at].package, files[*at].file)).collect();
         for (at, (properties, problems)) in missing.into_iter().zip(read) {
             let file = &mut self.files[at];
             file.read = true;
@@ -135,7 +135,7 @@ impl<'a> Files<'a> {
     }
 
     /// For the next parse.
-    pub fn outlines(&self, patches: &[NodePatch], mut tests: Vec<(Vec<OutlinedTests>, Vec<Diagnostic>)>) -> Vec<Outline> {
+    pub fn outlines(&self, patches: &[NodePatch], mut tests: Vec<ToldTests>) -> Vec<Outline> {
         let outline = |file: &File<'_>| Outline {
             package: file.package.clone(),
             file: file.file.source.clone(),
@@ -157,7 +157,7 @@ impl<'a> Files<'a> {
     }
 }
 
-fn outline_of(patch: &NodePatch, (tests, told): (Vec<OutlinedTests>, Vec<Diagnostic>)) -> OutlinedPatch {
+fn outline_of(patch: &NodePatch, (tests, told): ToldTests) -> OutlinedPatch {
     let version = |version: &VersionPatch| OutlinedVersion {
         v: version.v.clone(),
         defined_in: version.defined_in.clone(),
@@ -188,7 +188,7 @@ fn outlined(outline: &Outline, package: &Arc<str>, file: &PackageFile) -> Proper
         constraints: None,
         tests: None,
         columns: None,
-        deprecation_date: None,
+        deprecation: None,
         span: version.span.clone(),
     };
     let patch = |patch: &OutlinedPatch| NodePatch {
@@ -210,13 +210,19 @@ fn outlined(outline: &Outline, package: &Arc<str>, file: &PackageFile) -> Proper
         quote_columns: None,
         latest_version: patch.latest_version.clone(),
         versions: patch.versions.iter().map(version).collect(),
-        deprecation_date: None,
+        deprecation: None,
         time_spine: None,
         relation: patch.relation.clone(),
         signature: None,
     };
     Properties { nodes: outline.patches.iter().map(patch).collect(), ..Properties::default() }
 }
+
+/// A patch, and one of its versions.
+type Entry = (usize, Option<usize>);
+
+/// The tests of a patch, and what is deprecated in how they are written.
+type ToldTests = (Vec<OutlinedTests>, Vec<Diagnostic>);
 
 /// A node that is built, or the name of one that could not be.
 pub type Outcome = (String, Result<Node, Vec<Diagnostic>>);
@@ -233,9 +239,8 @@ pub fn nodes(
     let found = Patches::new(patches, &drafts, diags);
     let mut take = |Work { draft, described }: Work<'_>| {
         let at = described.map(|described| {
-            let position = |version: &VersionPatch| {
-                described.patch.versions.iter().position(|other| std::ptr::eq(other, version))
-            };
+            let position =
+                |version: &VersionPatch| described.patch.versions.iter().position(|other| std::ptr::eq(other, version));
             (described.at, described.version.and_then(position))
         });
         let same = at.is_none_or(|(at, _)| files.same(at));
@@ -247,7 +252,7 @@ pub fn nodes(
     let anew = work.iter().filter(|(.., taken)| taken.is_none()).filter_map(|(_, at, _)| Some(at.as_ref()?.0));
     files.complete(setup, anew, patches, diags);
     let patches = &*patches;
-    let outcome = |(draft, at, taken): (Draft, Option<(usize, Option<usize>)>, Option<Node>)| {
+    let outcome = |(draft, at, taken): (Draft, Option<Entry>, Option<Node>)| {
         let name = draft.name.clone();
         if let Some(node) = taken {
             setup.trees.reach(&node.package, node.resource_type, &node.fqn);
@@ -284,7 +289,7 @@ pub fn tests(
     broken: &Broken,
     mut memory: Option<&mut Memory>,
     diags: &mut Vec<Diagnostic>,
-) -> (Vec<Node>, Vec<(Vec<OutlinedTests>, Vec<Diagnostic>)>) {
+) -> (Vec<Node>, Vec<ToldTests>) {
     let mut by_name: Named<'_> = HashMap::new();
     for node in nodes.iter().filter(|node| node.resource_type.is_refable()) {
         by_name.entry((node.resource_type, node.name.as_str())).or_default().push(node);

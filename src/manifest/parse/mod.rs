@@ -30,6 +30,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use self::again::Files;
+pub use self::again::Renewed;
 use self::doc::{Describer, Docs};
 use self::generic_test::{Target, TargetKind, TestColumn};
 use self::group::GroupEntry;
@@ -37,8 +39,6 @@ use self::inert::InertTests;
 use self::macros::MacroFiles;
 use self::node::TemplateCache;
 pub use self::node::{find_word, first_line};
-use self::again::Files;
-pub use self::again::Renewed;
 use self::properties::{ColumnPatch, NodePatch, Properties, TestEntry, VersionPatch};
 use self::source::BuiltSource;
 use super::dispatch::Dispatcher;
@@ -188,6 +188,9 @@ pub fn parse(
         ..Manifest::default()
     };
     let outlines = build_all(&setup, properties, &mut files, memory.as_mut().ok(), &mut manifest, &mut diags);
+    if let Ok(memory) = &memory {
+        memory.repeat(&observer, &*log);
+    }
     diags.extend(setup.trees.unused());
     checks::manifest(&manifest, &mut diags);
     let can = microbatch::Abilities {
@@ -208,7 +211,6 @@ pub fn parse(
     }
     manifest.warnings = diags;
     let renewed = memory.map(|memory| {
-        memory.repeat(&observer, &*log);
         let built = manifest.nodes.keys().filter(|id| !memory.is_taken(id)).cloned().collect();
         files.renewed(built, manifest.nodes.len())
     });

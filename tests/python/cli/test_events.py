@@ -35,6 +35,8 @@ EVENTS: dict[str, tuple[str, set[str]]] = {
     "JinjaLogInfo": ("I062", {"msg"}),
     "JinjaLogDebug": ("I063", {"msg"}),
     "UnableToPartialParse": ("I024", {"reason"}),
+    "PartialParsingEnabled": ("I040", {"added", "changed", "deleted"}),
+    "PartialParsingFile": ("I041", {"file_id", "operation"}),
     "NoNodeForYamlKey": ("I058", {"file_path", "patch_name", "yaml_key"}),
     "NoNodesForSelectionCriteria": ("M030", {"spec_raw"}),
     "ArtifactWritten": ("P001", {"artifact_path", "artifact_type"}),
@@ -177,6 +179,7 @@ def test_a_build_with_everything_in_it(duck: Warehouse, capsys: pytest.CaptureFi
     names = {event["info"]["name"] for event in events}
     elsewhere = {"LogFreshnessResult", "FreshnessCheckComplete", "MainEncounteredError", "Rollback", "JinjaLogDebug"}
     elsewhere |= {"NoNodesForSelectionCriteria", "Note", "UnableToPartialParse", "CompiledNode", "ShowNode"}
+    elsewhere |= {"PartialParsingEnabled", "PartialParsingFile"}
     assert set(EVENTS) - elsewhere - names == set()
     assert sorted(levels(events, "LogTestResult")) == ["error", "info", "warn"]
     assert levels(events, "LogModelResult") == ["info", "error"]

@@ -66,6 +66,55 @@ PROJECT = {
             schema: "raw_{{ target.name }}"
             tables: [{name: orders, columns: [{name: id, data_tests: [not_null]}]}]
         """,
+    # A file that describes nodes and nothing else, which need not be read where they are as they were.
+    "models/plain/plain.yml": """
+        models:
+          - name: alpha
+            description: "{{ doc('alpha') }}"
+            config: {tags: [one], contract: {enforced: false}}
+            columns:
+              - name: id
+                description: its key
+                data_tests:
+                  - unique
+                  - not_null: {config: {severity: warn, meta: {why: because}}}
+          - name: beta
+            config: {group: finance}
+            data_tests:
+              - at_least: {column_name: id, least: 3}
+              - guarded: {arguments: {floor: "{{ var('floor', 1) }}"}}
+          - name: crew
+            versions: [{v: 1}, {v: 2, columns: [{include: all}, {name: age, data_tests: [not_null]}]}]
+            columns: [{name: id, data_tests: [unique]}]
+        seeds: [{name: countries, columns: [{name: code, data_tests: [unique]}]}]
+        """,
+    "models/plain/off.yml": """
+        models:
+          - {name: hidden, columns: [{name: id, data_tests: [not_null]}]}
+          - name: delta
+            columns: [{name: id, data_tests: [{relationships: {arguments: {to: ref('nothing'), field: id}}}]}]
+        """,
+    "models/plain/delta.sql": "select 1 as id",
+    "models/plain/alpha.sql": "select {{ cents('1') }} as id {{ log('alpha is read') }}",
+    "models/plain/beta.sql": 'select {{ env_var("HW_TEST_BETA", var("beta", 1)) }} as id from {{ ref("alpha") }}',
+    "models/plain/crew_v1.sql": "select 1 as id",
+    "models/plain/crew_v2.sql": "select 1 as id, 2 as age from {{ ref('crew', v=1) }}",
+    "models/plain/plain.md": "{% docs alpha %}The first.{% enddocs %}",
+    "tests/generic/guarded.sql": "{% test guarded(model, floor) %}{{ guard(floor) }} from {{ model }}{% endtest %}",
+    "macros/guard.sql": "{% macro guard(floor) %}-- {{ floor }}{% endmacro %}",
+    "models/semantic.yml": """
+        semantic_models:
+          - name: people
+            model: ref('rich')
+            entities: [{name: code, type: primary}]
+            measures: [{name: how_many, agg: count, expr: code}]
+            dimensions: [{name: kind, type: categorical}]
+        models:
+          - name: days
+            time_spine: {standard_granularity_column: day}
+            columns: [{name: day, granularity: day}]
+        """,
+    "models/days.sql": "select 1 as day",
     "models/docs.md": "{% docs orders %}All orders.{% enddocs %}",
     "models/unit.yml": """
         unit_tests:
@@ -144,10 +193,23 @@ class Bench:
         lines = [json.loads(line) for line in (log / "dbt.log").read_text().splitlines()]
         told = [line["info"]["msg"] for line in lines if line["info"]["level"] in ("warn", "error")]
         self.why = [line["info"]["msg"] for line in lines if "artial pars" in line["info"]["msg"]]
+        self.events = [(line["info"]["name"], line["data"]) for line in lines]
+        told += sorted(line["info"]["msg"] for line in lines if line["info"]["name"] == "JinjaLogDebug")
         if not outcome.success:
             return str(outcome.exception), told
         semantic = json.loads((path / "semantic_manifest.json").read_text())
         return settled({**json.loads((path / "manifest.json").read_text()), "semantic": semantic}), told
+
+    def listed(self, start: str) -> set[str]:
+        """What the last parse has listed behind these words."""
+        found = [why.removeprefix(start) for why in self.why if why.startswith(start)]
+        assert len(found) < 100, "the log does not list more"
+        return set(found)
+
+    def built(self) -> set[str]:
+        """The nodes that the last parse built anew, tests without the digests at their ends."""
+        ids = self.listed("Partial parsing: built anew: ")
+        return {".".join(id.split(".")[:3]) for id in ids if ".source_" not in id}
 
     def warm(self) -> tuple[Any, list[str]]:
         return self.parse()
@@ -294,6 +356,38 @@ MUTATIONS: dict[str, Callable[[Bench], None]] = {
     "generic test": toggled("tests/generic/at_least.sql", "<", "<="),
     "macro": toggled("macros/cents.sql", "rounded(column)", "rounded(column) ~ ref('countries')"),
     "macro of a macro": toggled("macros/rounded.sql", "round(", "{% do config(meta={'x': 1}) %} round("),
+    "a model of a plain file": toggled("models/plain/alpha.sql", "select", "select distinct"),
+    "a plain file": toggled("models/plain/plain.yml", "its key", "its first key"),
+    "tests of a plain file": toggled("models/plain/plain.yml", "[unique]", "[unique, not_null]"),
+    "severity of a test": toggled("models/plain/plain.yml", "severity: warn", "severity: error"),
+    "group of a plain file": toggled("models/plain/plain.yml", "group: finance", "tags: [free]"),
+    "group of its models": toggled("models/plain/beta.sql", "select '", "{{ config(group='finance') }} select '"),
+    "a plain file moves": moved("models/plain/plain.yml", "models/simple.yml"),
+    "a described model goes": present("models/plain/alpha.sql", PROJECT["models/plain/alpha.sql"]),
+    "a described model is called otherwise": moved("models/plain/beta.sql", "models/plain/gamma.sql"),
+    "a described version goes": present("models/plain/crew_v1.sql", PROJECT["models/plain/crew_v1.sql"]),
+    "the version of a ref": toggled("models/plain/crew_v2.sql", "v=1", "v=2"),
+    "the plain name of a version": moved("models/plain/crew_v2.sql", "models/plain/crew.sql"),
+    "the same name in a package": present("dbt_packages/tools/models/alpha.sql", "select 3 as id"),
+    "a doc of a plain file": toggled("models/plain/plain.md", "The first", "The second"),
+    "a doc goes": present("models/plain/plain.md", PROJECT["models/plain/plain.md"]),
+    "a doc hides another": present("dbt_packages/tools/models/alpha.md", "{% docs alpha %}Theirs.{% enddocs %}"),
+    "environment of one model": environment("HW_TEST_BETA", "beta"),
+    "variable of one model": option("vars", {"beta": "other"}),
+    "variable of one test": option("vars", {"floor": 7}),
+    "a macro of a test records": toggled("macros/guard.sql", "--", "{{ config(limit=5) }} --"),
+    "arguments of a test's macro": toggled("tests/generic/guarded.sql", "floor)", "floor=1, other=2)"),
+    "a macro asks for a config": toggled("macros/guard.sql", "-- {{", "-- {{ config.get('own') }} {{"),
+    "a config that a macro asks for": toggled("models/plain/alpha.sql", "select", "{{ config(own=1) }} select"),
+    "a macro that hides another": present("macros/hides.sql", "{% macro is_incremental() %}{{ true }}{% endmacro %}"),
+    "a macro of a package hides": present(
+        "dbt_packages/tools/macros/schema.sql",
+        "{% macro generate_alias_name(custom, node) %}x_{{ node.name }}{% endmacro %}",
+    ),
+    "naming": toggled("macros/names.sql", "custom or 'x'", "custom or 'y'"),
+    "semantic model": toggled("models/semantic.yml", "expr: code", "expr: name"),
+    "semantic model goes": present("models/semantic.yml", PROJECT["models/semantic.yml"]),
+    "a test of a source": toggled("models/sources.yml", "[not_null]", "[not_null, unique]"),
     "macro properties": toggled("macros/macros.yml", "of money", "of cash"),
     "schema names": present(
         "macros/names.sql",
@@ -372,19 +466,115 @@ def test_a_warm_parse_gives_what_a_cold_one_gives(bench: Bench):
     chance = random.Random(int(os.environ.get("HEADWATER_TEST_SEED", "1")))
     first, _ = bench.warm()
     assert "model.shop.orders" in first["nodes"], first
-    reused = 0
+    partly = 0
     names = [*MUTATIONS, *chance.choices(list(MUTATIONS), k=10)]
     chance.shuffle(names)
     done: list[str] = []
-    for name in names:
-        MUTATIONS[name](bench)
-        done.append(name)
+    anew: list[str] = []
+
+    def compare() -> bool:
+        nonlocal partly
         warm, warm_told = bench.warm()
-        reused += any("enabled" in why or "nothing has changed" in why for why in bench.why)
+        partly += any("nodes built anew" in why for why in bench.why)
+        anew.extend(why for why in bench.why if why.startswith("Unable"))
         cold, cold_told = bench.cold()
         assert warm == cold, f"after {done[-5:]}"
         assert warm_told == cold_told, f"after {done[-5:]}"
-    assert reused
+        return "nodes" in warm
+
+    for name in names:
+        MUTATIONS[name](bench)
+        done.append(name)
+        if not compare():
+            # What does not parse is mended, so that what follows is compared with a parse that was kept.
+            MUTATIONS[name](bench)
+            done.append(name)
+            compare()
+    assert partly >= 50, f"most changes need no cold parse: {anew}"
+
+
+ALPHA = {"test.shop.unique_alpha_id", "test.shop.not_null_alpha_id"}
+BETA = {"test.shop.at_least_beta_id__3", "test.shop.guarded_beta__var_floor_1_"}
+#: What a file describes that uses another doc.
+SCHEMA = {"model.shop.orders", "model.shop.people"}
+#: What each change builds anew, the changes made one after the other; none where it is everything. The tests of one
+#: entry of a properties file are built together.
+BUILT: list[tuple[str, set[str] | None]] = [
+    ("model text", {"model.shop.rich"}),
+    ("model text", {"model.shop.rich"}),
+    ("a model of a plain file", {"model.shop.alpha", *ALPHA}),
+    ("environment of one model", {"model.shop.beta", *BETA}),
+    ("variable of one test", BETA),
+    ("another model", {"model.shop.another"}),
+    ("macro of a macro", {"model.shop.stg_orders", "model.shop.another", "model.shop.alpha", *ALPHA}),
+    ("project config", None),
+    ("schema names", None),
+    ("fixture", set()),
+    ("semantic model", {"model.shop.days"}),
+    (
+        "a doc of a plain file",
+        {"model.shop.alpha", "model.shop.beta", "model.shop.crew", "seed.shop.countries", *SCHEMA},
+    ),
+    ("seed", {"seed.shop.countries", "test.shop.unique_countries_code"}),
+    ("snapshot", {"snapshot.shop.history"}),
+    ("analysis", {"analysis.shop.look"}),
+    ("singular test", {"test.shop.no_orders"}),
+    ("package macro", {"model.shop.clock", "model.tools.tool"}),
+    ("a model moves", {"model.shop.rich"}),
+    ("a model asks for the time", {"model.shop.clock"}),
+    ("nothing", {"model.shop.clock"}),
+    ("a model of a plain file", {"model.shop.alpha", "model.shop.clock", *ALPHA}),
+    ("a model is no Jinja", None),
+    ("a model is no Jinja", {"model.shop.clock"}),
+    ("a described version goes", None),
+    ("a described version goes", {"model.shop.clock"}),
+]
+
+
+def test_only_what_depends_on_a_change_is_built_anew(bench: Bench):
+    bench.warm()
+    off = {"test.shop.relationships_delta_id__id__ref_nothing_"}
+    read = {"models/schema.yml", "models/semantic.yml", "models/sources.yml", "models/unit.yml", "macros/macros.yml"}
+    for name, expected in BUILT:
+        MUTATIONS[name](bench)
+        bench.warm()
+        got = bench.built() - off if any("nodes built anew" in why for why in bench.why) else None
+        if got and name.startswith("a doc"):
+            got = {id for id in got if not id.startswith("test.")}
+        assert got == expected, f"{name}: {bench.why}"
+        if name in ("model text", "another model", "analysis"):
+            # What says more than what nodes are like is always read, and what has a test that is switched off.
+            assert bench.listed("Partial parsing: read anew: ") == {*read, "models/plain/off.yml"}
+
+
+def test_the_events_say_which_files_have_changed(bench: Bench):
+    bench.warm()
+    bench.replace("models/rich.sql", "code", "name")
+    bench.path("analyses/look.sql").unlink()
+    bench.write("models/fresh.sql", "select 1 as id")
+    bench.warm()
+    data = [data for name, data in bench.events if name == "PartialParsingEnabled"]
+    assert [{key: each[key] for key in ("deleted", "added", "changed")} for each in data] == [
+        {"deleted": 1, "added": 1, "changed": 1}
+    ]
+    files = {(data["operation"], data["file_id"]) for name, data in bench.events if name == "PartialParsingFile"}
+    assert files == {
+        ("deleted", "shop://analyses/look.sql"),
+        ("added", "shop://models/fresh.sql"),
+        ("updated", "shop://models/rich.sql"),
+    }
+
+
+def test_nodes_that_are_taken_over_keep_their_time(bench: Bench):
+    def times() -> dict[str, float]:
+        bench.warm()
+        manifest = json.loads(bench.path("target/manifest.json").read_text())
+        return {id: node["created_at"] for id, node in manifest["nodes"].items()}
+
+    before = times()
+    bench.replace("models/rich.sql", "code", "name")
+    after = times()
+    assert [id for id in before if before[id] != after[id] and not id.startswith("test.")] == ["model.shop.rich"]
 
 
 def reasons(bench: Bench) -> str:
@@ -396,7 +586,7 @@ def test_the_log_says_why_a_project_is_parsed_anew(bench: Bench):
     assert "there is no saved state" in reasons(bench)
     assert "nothing has changed" in reasons(bench)
     bench.replace("models/rich.sql", "code", "name")
-    assert "files of `shop` have changed" in reasons(bench)
+    assert "0 files deleted, 0 files added, 1 files changed." in reasons(bench)
     bench.options["vars"] = {"start": "2022-02-02"}
     assert "variable `start` has changed" in reasons(bench)
     bench.options["vars"] = {"start": "2022-02-02", "unused": 3}
