@@ -297,6 +297,22 @@ fn a_project_overrides_sources_of_packages() {
 }
 
 #[test]
+fn overloads_of_functions_are_refused() {
+    let project = TestProject::new().file("functions/f.sql", "a + 1").file("functions/g.sql", "length(a)");
+    let described = |more: &str| {
+        format!(
+            "functions:\n  - {{name: f, arguments: [{{name: a, data_type: int}}], returns: {{data_type: int}}, {more}}}\n  \
+             - {{name: g, arguments: [{{name: a, data_type: text}}], returns: {{data_type: int}}}}\n"
+        )
+    };
+    let project = project.file("functions/f.yml", &described("overloads: []"));
+    assert!(!project.warnings().contains("overloads"), "{}", project.warnings());
+    let errors = project.file("functions/f.yml", &described("overloads: [{defined_in: g}]")).errors();
+    assert!(errors.contains("error[not-supported]: overloads of a function are not supported"), "{errors}");
+    assert!(errors.contains("functions/f.yml:2:"), "{errors}");
+}
+
+#[test]
 fn models_past_their_date_and_references_to_them_are_told_with_their_place() {
     let project = TestProject::new()
         .file("models/a.sql", "select 1 as id")

@@ -6,6 +6,16 @@ use crate::yaml::Fields;
 
 /// Reads `arguments` and `returns`.
 pub fn signature(fields: &mut Fields<'_>) -> Option<FunctionDetail> {
+    if let Some((key, _)) =
+        fields.entry("overloads").filter(|(_, node)| node.as_seq().is_none_or(|all| !all.is_empty()))
+    {
+        let span = fields.span(&key.range);
+        fields.report(
+            Diagnostic::error(Code::NotSupported, "overloads of a function are not supported: it has one signature")
+                .at(span, "")
+                .help("describe each overload as a function with a name of its own"),
+        );
+    }
     let arguments = fields.list("arguments");
     let arguments: Vec<FunctionArgument> = arguments
         .into_iter()
