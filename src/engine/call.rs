@@ -358,6 +358,7 @@ impl<'a> Call<'a> {
             fail_fast: self.options.fail_fast,
             warn_error: is_error(Code::TestFailed),
             populate: self.options.populate,
+            compiles_hooks: self.options.select.is_empty() && self.options.selector.is_none() && self.only.is_none(),
             batches: BatchSettings { asked: self.options.sample.or(self.options.event_time), ..self.before.clone() },
         };
         Job { runtime, plan, settings, events: self.host.events.clone(), cancel: self.host.cancel.clone() }

@@ -8,7 +8,7 @@ use chrono::Utc;
 
 use super::result::{NodeRef, NodeResult, Status, Timing};
 use super::{Event, run::Job};
-use crate::compile::{Failure, Scope};
+use crate::compile::{Compiled, Failure, Scope};
 use crate::jinja::value::Object;
 use crate::jinja::{Context, Error, ErrorKind, State, Value, pyvalue};
 use crate::manifest::event_time::Window;
@@ -66,11 +66,43 @@ pub fn run(job: &Job, when: When, results: &[Arc<NodeResult>]) -> Outcome {
     outcome
 }
 
+/// Compiles the hooks of one kind, and runs none: what dbt's `compile` does with them.
+pub fn compile(job: &Job, when: When) -> Vec<Arc<NodeResult>> {
+    let names = End::new(job, &[]);
+    let hooks = hooks(job, when);
+    let compiled = hooks.iter().take_while(|_| !job.cancel.is_cancelled()).map(|node| {
+        let result =
+            at_work(job, node, &label(node, when), |scope, attempt| compiled(scope, &names, attempt).map(drop));
+        let (message, failures) = match result.status {
+            Status::Success => (None, None),
+            _ => (result.message, result.failures),
+        };
+        Arc::new(NodeResult { message, failures, ..result })
+    });
+    compiled.collect()
+}
+
 fn one(job: &Job, node: &Arc<Node>, name: &str, names: &End) -> NodeResult {
+    at_work(job, node, name, |scope, attempt| execute(scope, names, attempt))
+}
+
+/// What a hook came to before it ended.
+#[derive(Default)]
+struct Attempt {
+    timing: Vec<Timing>,
+    compiled: Option<Arc<Compiled>>,
+}
+
+fn at_work(
+    job: &Job,
+    node: &Arc<Node>,
+    name: &str,
+    work: impl FnOnce(&Arc<Scope>, &mut Attempt) -> Result<(), Failure>,
+) -> NodeResult {
     let started_at = Utc::now();
     let scope = job.runtime.node(node, THREAD);
-    let mut timing = Vec::new();
-    let ended = execute(&scope, names, &mut timing);
+    let mut attempt = Attempt::default();
+    let ended = work(&scope, &mut attempt);
     let seconds = (Utc::now() - started_at).as_seconds_f64();
     let (status, message, diagnostic) = match ended {
         Ok(()) => (Status::Success, format!("{name} passed"), None),
@@ -82,9 +114,17 @@ fn one(job: &Job, node: &Arc<Node>, name: &str, names: &End) -> NodeResult {
             (Status::Error, format!("{name} failed, error:\n {}", diagnostic.message), Some(diagnostic))
         }
     };
+    let compiled = attempt.compiled.as_deref();
     NodeResult {
         status,
-        timing,
+        timing: attempt.timing,
+        compiled: Some(compiled.is_some()),
+        // dbt writes no file of nothing.
+        compiled_path: compiled
+            .filter(|compiled| !compiled.sql.trim().is_empty())
+            .and_then(|compiled| job.runtime.shown_path(compiled)),
+        extra_ctes: compiled.map(|compiled| job.runtime.extra_ctes(compiled)).unwrap_or_default(),
+        compiled_code: compiled.map(|compiled| compiled.sql.clone()),
         // dbt's word for it in results.
         thread_id: "main".to_owned(),
         execution_time: seconds,
@@ -118,14 +158,20 @@ fn label(node: &Node, when: When) -> String {
     format!("{}.{}.{}", node.package, when.tag(), index(node))
 }
 
-fn execute(scope: &Arc<Scope>, names: &End, timing: &mut Vec<Timing>) -> Result<(), Failure> {
+fn compiled(scope: &Arc<Scope>, names: &End, attempt: &mut Attempt) -> Result<Arc<Compiled>, Failure> {
     let started_at = Utc::now();
     let compiled = scope.compile_with(|context| names.set(context));
-    timing.push(Timing { name: "compile", started_at, completed_at: Utc::now() });
+    attempt.timing.push(Timing { name: "compile", started_at, completed_at: Utc::now() });
     let compiled = compiled?;
+    attempt.compiled = Some(compiled.clone());
+    Ok(compiled)
+}
+
+fn execute(scope: &Arc<Scope>, names: &End, attempt: &mut Attempt) -> Result<(), Failure> {
+    let compiled = compiled(scope, names, attempt)?;
     let started_at = Utc::now();
     let ended = run_sql(scope, &compiled.sql);
-    timing.push(Timing { name: "execute", started_at, completed_at: Utc::now() });
+    attempt.timing.push(Timing { name: "execute", started_at, completed_at: Utc::now() });
     ended
 }
 

@@ -27,6 +27,8 @@ pub struct Settings {
     /// Warnings of tests are failures.
     pub warn_error: bool,
     pub populate: Populate,
+    /// `compile`: with the hooks, which dbt takes for nodes of the project.
+    pub compiles_hooks: bool,
     pub batches: BatchSettings,
 }
 
@@ -125,6 +127,10 @@ fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
             return;
         }
     }
+    let compiles_hooks = verb == Verb::Compile && job.settings.compiles_hooks;
+    if compiles_hooks {
+        outcome.results.extend(hooks::compile(job, When::Start));
+    }
     let work = Work {
         steps: &job.plan.steps,
         failed_tests_block: job.plan.failed_tests_block,
@@ -132,6 +138,9 @@ fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
         fail_fast: job.settings.fail_fast,
     };
     outcome.results.extend(coordinator::run(&work, runner, &job.events, &job.cancel));
+    if compiles_hooks {
+        outcome.results.extend(hooks::compile(job, When::End));
+    }
     if has_hooks(verb) && !job.cancel.is_cancelled() {
         let end = hooks::run(job, When::End, &outcome.results);
         outcome.hooks += end.results.len();

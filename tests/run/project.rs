@@ -118,6 +118,7 @@ impl Project {
         let runtime = Runtime::new(parts).unwrap_or_else(|problem| panic!("{}", show(&[*problem])));
         let settings = Settings {
             populate: Populate::Selected,
+            compiles_hooks: false,
             threads: self.threads,
             fail_fast: self.fail_fast,
             warn_error: false,

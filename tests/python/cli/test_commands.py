@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import headwater as hw
 import pytest
 from conftest import Warehouse
 
@@ -162,3 +164,36 @@ def test_ctrl_c_ends_with_an_exit_code(duck: Warehouse, stop):
     rest = process.communicate(timeout=60)[0]
     assert process.returncode == 1, rest
     assert "Traceback" not in rest
+
+
+def test_hooks_are_compiled_with_the_project(duck: Warehouse):
+    project = duck.project(
+        {
+            "dbt_project.yml": (
+                "name: shop\nversion: '1.0'\nprofile: shop\non-run-start: create table {{ 'loads' }} (n int)\n"
+                "on-run-end: ['insert into loads select {{ results | length }}', '{{ log(1) }}']\n"
+            ),
+            "models/one.sql": "select 1 as n",
+        }
+    )
+    start, end, silent = (f"operation.shop.shop-on-run-{when}" for when in ("start-0", "end-0", "end-1"))
+    for command in ("compile", "docs generate", "build"):
+        outcome = hw.Runner().invoke([*command.split(), "-q", "--project-dir", project.project_dir])
+        assert outcome.success
+        target = Path(project.project_dir) / "target"
+        results = json.loads((target / "run_results.json").read_text())["results"]
+        codes = {result["unique_id"]: result["compiled_code"] for result in results}
+        assert codes[start] == "create table loads (n int)"
+        assert codes[end].startswith("insert into loads select ")
+        assert codes[silent].strip() == ""
+        assert all(result["compiled"] for result in results)
+        nodes = json.loads((target / "manifest.json").read_text())["nodes"]
+        assert nodes[start]["compiled_code"] == codes[start]
+        assert nodes[start]["compiled_path"].endswith("hooks/shop-on-run-start-0.sql")
+        assert (nodes[silent]["compiled_path"], nodes[start]["extra_ctes"]) == (None, [])
+    # Only `build` has run them, or the table would have been there.
+    assert project.query("select count(*) as n from loads").fetchall() == [(1,)]
+    # Hooks are not what a selection means.
+    hw.Runner().invoke(["compile", "-q", "-s", "one", "--project-dir", project.project_dir])
+    results = json.loads((target / "run_results.json").read_text())["results"]
+    assert [result["unique_id"] for result in results] == ["model.shop.one"]
