@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::hash::Hasher;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use chrono::Utc;
@@ -34,7 +34,11 @@ pub fn write_manifest(
         let head = head(project)?;
         writer.write_all(&head)?;
         let mut rest = Rest { writer, digest: XxHash3_64::default(), is_open: false };
-        serde_json::to_writer(&mut rest, &Document { manifest, compiled })?;
+        // The digest of a few bytes costs as much as that of many: the serializer writes token by token.
+        let mut blocks = BufWriter::with_capacity(1 << 16, &mut rest);
+        serde_json::to_writer(&mut blocks, &Document { manifest, compiled })?;
+        blocks.flush()?;
+        drop(blocks);
         body = Body { offset: head.len() as u64, digest: rest.digest.finish() };
         Ok(())
     })?;

@@ -53,11 +53,14 @@ impl<'a> Partial<'a> {
             .map_or_else(|_| Known::default(), |saved| saved.known(!self.options.partial_parse_file_diff))
     }
 
-    /// Forgets the saved state if the project is not as it was.
+    /// Forgets the saved state if something has changed that everything depends on.
     pub(super) fn compare(&mut self, project: &Project, adapter: &dyn Adapter) {
         let compared = self.saved.as_ref().map_err(Clone::clone);
         match compared.and_then(|saved| saved.compare(project, adapter, &self.jinja)) {
-            Err(why) => self.saved = Err(why),
+            Err(why) => {
+                self.tell_unable(&why);
+                self.saved = Err(why);
+            }
             Ok(Compared::Same) => {
                 self.same = true;
                 self.tell("PartialParsingEnabled", "Partial parsing: nothing has changed");
@@ -75,6 +78,10 @@ impl<'a> Partial<'a> {
         }
     }
 
+    fn tell_unable(&self, why: &str) {
+        self.tell("UnableToPartialParse", &format!("Unable to do partial parsing because {why}"));
+    }
+
     fn tell_file(&self, what: &str, path: &str) {
         self.tell("PartialParsingFile", &format!("Partial parsing: {what} file: {path}"));
     }
@@ -84,7 +91,7 @@ impl<'a> Partial<'a> {
         self.saved.as_ref().ok().filter(|_| self.same)?.summary()
     }
 
-    /// The manifest: the saved one if nothing has changed, else a new one.
+    /// The manifest: the saved one if nothing has changed, else a new one, for which the saved one gives what it can.
     pub(super) fn parse(&mut self, project: &Project, adapter: &dyn Adapter) -> Stage<Parsed> {
         if self.same
             && let Ok(saved) = &self.saved
@@ -95,17 +102,15 @@ impl<'a> Partial<'a> {
             return Ok(Parsed { manifest: Arc::new(manifest), library, observed: None });
         }
         let damaged = "the saved state is damaged";
-        let memory = self.saved.as_ref().map_err(Clone::clone);
+        let (told, memory) = (self.saved.is_err(), self.saved.as_ref().map_err(Clone::clone));
         let memory = memory.and_then(|saved| saved.memory(project).ok_or_else(|| damaged.to_owned()));
         self.saved = Err("the project is parsed anew".to_owned());
         self.same = false;
         let parsed = manifest::parse(project, adapter, &self.jinja, &self.host.log, memory)?;
         match parsed.observed.as_ref().map(|observed| &observed.renewed) {
             Some(Ok(renewed)) => self.tell_renewed(renewed),
-            Some(Err(why)) => {
-                self.tell("UnableToPartialParse", &format!("Unable to do partial parsing because {why}"));
-            }
-            None => {}
+            Some(Err(why)) if !told => self.tell_unable(why),
+            _ => {}
         }
         Ok(parsed)
     }

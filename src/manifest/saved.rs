@@ -2,7 +2,8 @@
 //!
 //! A parse depends on the project's files, on a few settings that are compared as a whole ([`inputs`]), and on what
 //! Jinja has looked at while it ran, which an [`Observer`] has written down. Where all of it is as it was, the manifest
-//! is what it was. Whatever is wrong with the saved state only means that the project is parsed anew.
+//! is what it was; where some of it is, a [`Memory`] gives the next parse what that may take over. Whatever is wrong with
+//! the saved state only means that the project is parsed anew.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

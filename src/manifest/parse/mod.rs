@@ -392,6 +392,8 @@ fn build_all(
     for test in built {
         insert_unit_test(manifest, test, diags);
     }
+    // Many small pieces: nobody has to wait until they are gone.
+    rayon::spawn(move || drop(properties.nodes));
     outlines
 }
 
