@@ -142,7 +142,8 @@ fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
         outcome.results.extend(hooks::compile(job, When::End));
     }
     if has_hooks(verb) && !job.cancel.is_cancelled() {
-        let end = hooks::run(job, When::End, &outcome.results);
+        // As in dbt, on-run-end does not see what became of on-run-start.
+        let end = hooks::run(job, When::End, &outcome.results[outcome.hooks..]);
         outcome.hooks += end.results.len();
         outcome.results.extend(end.results);
     }

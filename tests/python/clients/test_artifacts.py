@@ -58,7 +58,6 @@ MANIFEST = TIMES | {
 RESULTS = TIMES | {
     "/elapsed_time": "a time",
     "/args*?": "see test_the_arguments_of_a_run",
-    "/results/operation.*/compiled_code?": "results of on-run-start hooks are among those that on-run-end sees",
     "/results/*/thread_id": "a name of the process",
     "/results/*/timing?": "times",
     "/results/*/execution_time?": "a time",
