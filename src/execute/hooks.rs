@@ -121,7 +121,7 @@ fn at_work(
         compiled: Some(compiled.is_some()),
         // dbt writes no file of nothing.
         compiled_path: compiled
-            .filter(|compiled| !compiled.sql.trim().is_empty())
+            .filter(|compiled| !compiled.sql.is_empty())
             .and_then(|compiled| job.runtime.shown_path(compiled)),
         extra_ctes: compiled.map(|compiled| job.runtime.extra_ctes(compiled)).unwrap_or_default(),
         compiled_code: compiled.map(|compiled| compiled.sql.clone()),
