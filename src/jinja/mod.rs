@@ -37,6 +37,7 @@ mod syntax;
 mod template;
 mod turns;
 mod walk;
+mod written;
 
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use super::lower::{self, Output};
 use super::machinery::Source;
+use super::machinery::ast::Stmt;
 use super::macros::Def;
 use super::names;
 use super::scan::{Scan, scan};
 use super::syntax;
+use super::written;
 use crate::diag::{self, SourceFile};
 
 /// A compiled template: a part of a file. Cheap to clone.
@@ -20,6 +22,7 @@ struct Inner {
     discarded: Vec<u32>,
     /// None where the text has no tag at all.
     text: Option<Def>,
+    config: Option<Vec<(String, String)>>,
     /// Compiled when it is first asked for.
     pieces: OnceLock<diag::Result<Def>>,
 }
@@ -34,12 +37,20 @@ impl Template {
             .any(|at| matches!(file.text.as_bytes().get(range.start + at + 1), Some(b'{' | b'%' | b'#')));
         if !has_tags {
             let source = Source::new(file, range, None);
-            return Ok(Self(Arc::new(Inner { source, discarded: Vec::new(), text: None, pieces: OnceLock::new() })));
+            let (discarded, pieces) = (Vec::new(), OnceLock::new());
+            return Ok(Self(Arc::new(Inner { source, discarded, text: None, config: None, pieces })));
         }
         let Scan { text, discarded, .. } = scan(file, range.clone())?;
         let source = Source::new(file, range, text);
-        let def = compile(&source, &discarded, Output::Text)?;
-        Ok(Self(Arc::new(Inner { source, discarded, text: Some(def), pieces: OnceLock::new() })))
+        let tree = parse(&source)?;
+        let config = if source.text().contains("config(") { written::config(&tree) } else { None };
+        let text = Some(lower::template(&source, &tree, &discarded, Output::Text)?);
+        Ok(Self(Arc::new(Inner { source, discarded, text, config, pieces: OnceLock::new() })))
+    }
+
+    /// The keyword arguments of the text's first `config(...)` call, not rendered but written again as dbt does.
+    pub fn written_config(&self) -> Option<&[(String, String)]> {
+        self.0.config.as_deref()
     }
 
     /// The text itself if it has no tag at all.
@@ -71,12 +82,12 @@ impl Template {
 
     /// The same template, emitting pieces instead of text.
     pub(super) fn pieces(&self) -> Result<&Def, Box<diag::Diagnostic>> {
-        let compiled = self.0.pieces.get_or_init(|| compile(&self.0.source, &self.0.discarded, Output::Pieces));
-        compiled.as_ref().map_err(Clone::clone)
+        let (source, discarded) = (&self.0.source, &self.0.discarded);
+        let compile = || lower::template(source, &parse(source)?, discarded, Output::Pieces);
+        self.0.pieces.get_or_init(compile).as_ref().map_err(Clone::clone)
     }
 }
 
-fn compile(source: &Arc<Source>, discarded: &[u32], output: Output) -> diag::Result<Def> {
-    let tree = source.parse().map_err(|error| syntax::explain(source, &error))?;
-    lower::template(source, &tree, discarded, output)
+fn parse(source: &Arc<Source>) -> diag::Result<Stmt<'_>> {
+    source.parse().map_err(|error| syntax::explain(source, &error))
 }

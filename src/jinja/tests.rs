@@ -123,6 +123,19 @@ fn place(diagnostic: &Diagnostic) -> String {
 }
 
 #[test]
+fn configs_are_written_again_as_dbt_does() {
+    let cases: serde_json::Value = serde_json::from_str(include_str!("../../tests/jinja/configs.json")).unwrap();
+    for case in cases.as_array().unwrap() {
+        let text = case["template"].as_str().unwrap();
+        let template = template(text);
+        let written = template.written_config();
+        let pairs = written.map(|pairs| pairs.iter().map(|(key, value)| (key.clone(), value.as_str().into())));
+        let written = pairs.map(|pairs| serde_json::Value::Object(pairs.collect()));
+        assert_eq!(written.unwrap_or_default(), case["written"], "{text}");
+    }
+}
+
+#[test]
 fn templates_print_what_jinja2_prints() {
     let cases: serde_json::Value = serde_json::from_str(include_str!("../../tests/jinja/cases.json")).unwrap();
     let mut wrong = Vec::new();

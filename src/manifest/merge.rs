@@ -31,7 +31,7 @@ pub fn replace(base: &mut Map<String, Value>, more: &Map<String, Value>) {
     base.extend(more.iter().map(|(key, value)| (normal_key(key).to_owned(), value.clone())));
 }
 
-/// What a `config(...)` call says as dbt's `unrendered_config` has it: texts as they are, anything else as Python shows it.
+/// Configs of a generic test as dbt's `unrendered_config` has them: texts as they are, anything else as Python shows it.
 pub fn written(call: &Map<String, Value>) -> Map<String, Value> {
     let shown = |value: &Value| match value {
         Value::String(text) => text.clone(),

@@ -8,13 +8,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::DateTime;
 use macro_rules_attribute::derive;
 use serde_json::{Map, Value};
 
 use super::hash::sha256;
 use super::memory::{Memory, Remembered, Steps};
 use super::parse::{Dialect, Renewed};
-use super::{Manifest, UniqueId};
+use super::{Manifest, Node, UniqueId};
 use crate::adapter::Adapter;
 use crate::diag::Diagnostic;
 use crate::diag::log::{Detail, Level, Log, LogEntry};
@@ -108,6 +109,8 @@ struct Head {
     seen: Vec<Seen>,
     said: Vec<Said>,
     packages: Vec<SavedPackage>,
+    /// When the next model's date of deprecation comes, in seconds since the epoch: then there is more to warn of.
+    due: Option<i64>,
 }
 
 /// Something that templates have looked at.
@@ -253,7 +256,10 @@ impl Saved {
             return Err("other packages are installed".to_owned());
         }
         self.compare_inputs(project, adapter, engine)?;
-        let looked = self.compare_seen(project)?;
+        let mut looked = self.compare_seen(project)?;
+        if self.head.due.is_some_and(|due| due < project.invocation.started_at.timestamp()) {
+            looked.push("a model's date of deprecation has come".to_owned());
+        }
         let own = project.packages.iter().filter(|package| !package.embedded);
         let mut files = own.zip(&self.head.packages).filter(|(package, saved)| package.files != saved.files).peekable();
         if looked.is_empty() && files.peek().is_none() {
@@ -320,9 +326,9 @@ impl Saved {
         if body.is_none() && stats(&packages) == stats(&self.head.packages) {
             return Ok(());
         }
-        let Head { salt, inputs, seen, said, .. } = self.head.clone();
+        let Head { salt, inputs, seen, said, due, .. } = self.head.clone();
         let mut out = Writer::with(&self.tables);
-        let head = store::to_bytes(&Head { salt, inputs, seen, said, packages }, &mut out);
+        let head = store::to_bytes(&Head { salt, inputs, seen, said, packages, due }, &mut out);
         let section = |number| self.sections.section(number).ok_or("it is damaged");
         let (manifest, summary, steps) = (section(MANIFEST)?, section(SUMMARY)?, section(STEPS)?);
         Encoded { tables: out.tables(), head, manifest, summary, steps }.write(path, body.or_else(|| self.body()))
@@ -411,6 +417,7 @@ pub fn encode(
         seen: seen.collect(),
         said: parse.said.clone(),
         packages: saved_packages(project),
+        due: due(project, manifest),
         salt,
     };
     let mut out = Writer::default();
@@ -432,6 +439,15 @@ fn saved_packages(project: &Project) -> Vec<SavedPackage> {
         files: package.files.clone(),
     })
     .collect()
+}
+
+fn due(project: &Project, manifest: &Manifest) -> Option<i64> {
+    let date = |node: &Arc<Node>| match &node.detail {
+        super::Detail::Model(model) => DateTime::parse_from_rfc3339(model.deprecation_date.as_deref()?).ok(),
+        _ => None,
+    };
+    let to_come = manifest.nodes.values().filter_map(date).filter(|date| *date >= project.invocation.started_at);
+    to_come.map(|date| date.timestamp()).min()
 }
 
 fn digest(salt: &str, text: &str) -> String {

@@ -51,7 +51,7 @@ pub const BEHAVIORS: &[Behavior] = &[
     acts("require_yaml_configuration_for_mf_time_spines", true),
     acts("skip_nodes_if_on_run_start_fails", true),
     acts("source_freshness_run_project_hooks", true),
-    fixed("state_modified_compare_more_unrendered_values", true, "configs are always compared as they are written"),
+    acts("state_modified_compare_more_unrendered_values", true),
     // dbt itself reads it nowhere.
     acts("state_modified_compare_vars", false),
     // Macros of tests always see an override of `ref`.

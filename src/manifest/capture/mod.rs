@@ -34,8 +34,6 @@ pub struct Seen {
     pub functions: Vec<Vec<String>>,
     /// All `config(...)` calls, merged.
     pub config: Map<String, serde_json::Value>,
-    /// The same as it was given, the last one of each key.
-    pub written: Map<String, serde_json::Value>,
 }
 
 impl Recorder {
@@ -169,10 +167,7 @@ impl ConfigCall {
                 values.insert(key, pyvalue::to_json(&value)?);
             }
         }
-        self.recorder.with(|seen| {
-            merge::merge(&mut seen.config, &values);
-            merge::replace(&mut seen.written, &values);
-        });
+        self.recorder.with(|seen| merge::merge(&mut seen.config, &values));
         Ok(Value::from(""))
     }
 }

@@ -126,8 +126,8 @@ impl Builder<'_> {
         merge::merge(values, &parts.config);
         self.setup.trees.root_over(&node.package, *resource, &node.fqn, values);
         merge::finish(*resource, values);
-        node.unrendered_config =
-            self.setup.trees.unrendered(&node.package, *resource, &node.fqn, [&merge::written(&parts.config)]);
+        let said = if self.setup.written_configs { &merge::written(&parts.config) } else { &parts.config };
+        node.unrendered_config = self.setup.trees.unrendered(&node.package, *resource, &node.fqn, [said]);
         checks::config(&node, &mut self.diags);
         self.tags(&mut node);
         if let Err(error) = self.setup.naming.name(self.setup.engine, &mut node) {

@@ -117,6 +117,8 @@ pub struct Setup<'a> {
     pub describer: Describer<'a>,
     pub known: KnownConfigs,
     pub templates: TemplateCache,
+    /// Configs are compared with an earlier state as they are written, not as they come out.
+    pub written_configs: bool,
     /// Names of nodes while parsing.
     pub base: Arc<HashMap<&'static str, Value>>,
     yaml_contexts: HashMap<Arc<str>, Arc<Context>>,
@@ -303,6 +305,7 @@ fn setup<'a>(
         inert_tests: InertTests::new(library, dispatcher),
         describer: Describer { engine, docs: docs.clone(), namespace: Namespace::empty() },
         templates: TemplateCache::default(),
+        written_configs: project.behaves("state_modified_compare_more_unrendered_values"),
         base,
         yaml_contexts: names().map(|name| (name.clone(), yaml_context(&name))).collect(),
         namespaces: names().map(|name| (name.clone(), library.namespace(&name))).collect(),

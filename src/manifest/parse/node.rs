@@ -82,7 +82,7 @@ impl Builder<'_> {
 
         let recorder = Arc::new(Recorder::default());
         let context = self.context(&node, &recorder);
-        let seen = self.render(&node, &recorder, &context);
+        let (seen, written) = self.render(&node, &recorder, &context);
 
         let own = Arc::make_mut(&mut node);
         self.take_calls(own, &seen, &context);
@@ -90,8 +90,13 @@ impl Builder<'_> {
         merge::merge(&mut own.config.values, &seen.config);
         setup.trees.root_over(&package, kind, &own.fqn, &mut own.config.values);
         merge::finish(kind, &mut own.config.values);
-        let call = merge::written(&seen.written);
-        own.unrendered_config = setup.trees.unrendered(&package, kind, &own.fqn, [&unrendered_patch, &call]);
+        let (patch, call) = if setup.written_configs {
+            (&unrendered_patch, written.filter(|written| !seen.config.is_empty() && !written.is_empty()))
+        } else {
+            (&patch, None)
+        };
+        let call = call.as_ref().unwrap_or(&seen.config);
+        own.unrendered_config = setup.trees.unrendered(&package, kind, &own.fqn, [patch, call]);
         self.render_hooks(own, &recorder, &context);
         drop(context);
         self.describe(own);
@@ -144,20 +149,29 @@ impl Builder<'_> {
         )
     }
 
-    fn render(&mut self, node: &Node, recorder: &Recorder, context: &Arc<Context>) -> Seen {
+    /// What the text calls, and its `config(...)` as it is written.
+    fn render(
+        &mut self,
+        node: &Node,
+        recorder: &Recorder,
+        context: &Arc<Context>,
+    ) -> (Seen, Option<Map<String, Value>>) {
         let range = node.body.range.start as usize..node.body.range.end as usize;
+        let mut written = None;
         if !range.is_empty() {
             let outcome = Template::compile(&node.body.file, range).and_then(|template| {
                 if template.literal().is_some() {
                     return Ok(());
                 }
+                let entry = |(key, value): &(String, String)| (key.clone(), value.as_str().into());
+                written = template.written_config().map(|config| config.iter().map(entry).collect());
                 self.setup.engine.render(&template, context).map(drop).map_err(|error| error.diagnostic().boxed())
             });
             if let Err(error) = outcome {
                 self.diags.push(error.node(&*node.unique_id));
             }
         }
-        recorder.take()
+        (recorder.take(), written)
     }
 
     fn take_calls(&mut self, node: &mut Node, seen: &Seen, context: &Context) {

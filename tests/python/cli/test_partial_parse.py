@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -600,6 +602,16 @@ def test_the_log_says_why_a_project_is_parsed_anew(bench: Bench):
     assert "other packages are installed" in reasons(bench)
     truncate(bench, 0.2)
     assert "the saved state is damaged" in reasons(bench)
+
+
+def test_a_date_that_comes_is_told_of(bench: Bench):
+    """Nothing has changed but the time."""
+    date = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=3)
+    bench.write("models/late.sql", "select 1 as id")
+    bench.write("models/late.yml", f"models: [{{name: late, deprecation_date: '{date:%Y-%m-%d %H:%M:%S}+00:00'}}]")
+    assert "past its deprecation date" not in str(bench.warm()[1])
+    time.sleep(max(0.0, (date - dt.datetime.now(dt.timezone.utc)).total_seconds()) + 1)
+    assert "past its deprecation date" in str(bench.warm()[1])
 
 
 def test_no_secret_is_kept(bench: Bench):

@@ -82,3 +82,15 @@ def test_deferred_refs_read_production(shop: Path):
     assert not invoke(shop, "run", "--select", "c", "--defer", *variables).success
     assert invoke(shop, "run", "--select", "c", "--defer", "--state", "state", *variables).success
     assert '"prod"."b"' in (shop / "target/compiled/shop/models/c.sql").read_text()
+
+
+def test_a_config_that_looks_at_the_target_is_the_same_on_all_targets(shop: Path):
+    """Configs are compared as they are written, unless a behaviour flag says otherwise."""
+    config = "{{ config(materialized='table' if target.name == 'prod' else 'view', meta={'on': target.name}) }}"
+    (shop / "models" / "a.sql").write_text(f"{config} select 1 as id")
+    other = ["--state", str(shop / "earlier"), "--target", "prod", "--output", "name"]
+    for text, modified in [("", []), ("flags: {state_modified_compare_more_unrendered_values: false}\n", ["a"])]:
+        (shop / "dbt_project.yml").write_text(PROJECT + text)
+        assert invoke(shop, "parse").success
+        shutil.copytree(shop / "target", shop / "earlier", dirs_exist_ok=True)
+        assert invoke(shop, "ls", "-s", "state:modified", *other).result == modified
