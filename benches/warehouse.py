@@ -12,99 +12,15 @@ import argparse
 import json
 import os
 import pathlib
-import queue
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 
+import floor
 import measure
-import pymysql
 
 EXAMPLE = pathlib.Path(__file__).resolve().parent.parent / "examples" / "retail"
-HOOK = re.compile(r"index\(this, '(\w+)', \[(.*?)\]\)")
-
-
-def connect(args):
-    if args.mysql.startswith("unix:"):
-        where = {"unix_socket": args.mysql[5:]}
-    else:
-        host, _, port = args.mysql.partition(":")
-        where = {"host": host, "port": int(port or 3306)}
-    return pymysql.connect(user=args.user, password=args.password, charset="utf8mb4", autocommit=True, **where)
-
-
-def floor_jobs(manifest):
-    """(models, tests): unique_id -> statements, and unique_id -> the unique_ids that it waits for."""
-    nodes = manifest["nodes"]
-    models, tests = {}, {}
-    for unique_id, node in nodes.items():
-        sql = node.get("compiled_code")
-        if not sql:
-            continue
-        kind = node["config"]["materialized"]
-        if node["resource_type"] == "model" and kind in ("table", "view", "incremental"):
-            name = f"`{node['schema']}`.`{node['alias']}`"
-            models[unique_id] = [f"create or replace {'view' if kind == 'view' else 'table'} {name} as {sql}"]
-            for hook in node["config"]["post-hook"]:
-                found = HOOK.search(hook["sql"])
-                if found:
-                    columns = found[2].replace("'", "")
-                    models[unique_id].append(f"alter table {name} add index {found[1]} ({columns})")
-        elif node["resource_type"] == "test":
-            tests[unique_id] = [f"select count(*) from ({sql}) as t"]
-    parents = {unique_id: set(node.get("depends_on", {}).get("nodes", [])) for unique_id, node in nodes.items()}
-    for unique_id, node in nodes.items():
-        if node["config"].get("materialized") == "ephemeral":
-            for waits in parents.values():
-                if unique_id in waits:
-                    waits |= parents[unique_id]
-    return models, tests, parents
-
-
-def floor(args, jobs, parents):
-    """Runs the jobs over `args.threads` connections; seconds of wall time."""
-    waits = {job: {p for p in parents.get(job, ()) if p in jobs} for job in jobs}
-    children = {}
-    for job, before in waits.items():
-        for parent in before:
-            children.setdefault(parent, []).append(job)
-    ready, lock, left, errors = queue.Queue(), threading.Lock(), [len(jobs)], []
-    for job in jobs:
-        if not waits[job]:
-            ready.put(job)
-
-    def work():
-        cursor = connect(args).cursor()
-        while (job := ready.get()) is not None:
-            try:
-                for statement in jobs[job]:
-                    cursor.execute(statement)
-                    cursor.fetchall()
-            except pymysql.Error as error:
-                errors.append(f"{job}: {error}")
-            with lock:
-                left[0] -= 1
-                for child in children.get(job, ()):
-                    waits[child].discard(job)
-                    if not waits[child]:
-                        ready.put(child)
-                if not left[0]:
-                    for _ in range(args.threads):
-                        ready.put(None)
-
-    started = time.monotonic()
-    workers = [threading.Thread(target=work) for _ in range(args.threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    if errors:
-        sys.exit("the floor failed: " + "; ".join(errors[:3]))
-    return time.monotonic() - started
 
 
 def example_environment(args, folder):
@@ -160,32 +76,33 @@ def measure_project(args, folder, options):
         return measure.run([args.command, "--quiet", command, *options, *more], env=environment)
 
     def empty():
-        cursor = connect(args).cursor()
+        cursor = floor.connect(args).cursor()
         for schema in args.schemas.split(","):
             cursor.execute(f"drop schema if exists {schema}")
 
     def seeded():
         empty()
         headwater("seed")
-        cursor = connect(args).cursor()
+        cursor = floor.connect(args).cursor()
         for schema in args.schemas.split(","):
             cursor.execute(f"create schema if not exists {schema}")
 
     seeded()
     headwater("compile", "--full-refresh")
     manifest = json.loads((folder / "target" / "manifest.json").read_text())
-    models, tests, parents = floor_jobs(manifest)
+    jobs, tests, parents = floor.jobs(manifest)
+    models = {job: statements for job, statements in jobs.items() if job.startswith("model.")}
     print(f"{len(models)} models, {len(tests)} data tests, {args.threads} threads, {args.runs} runs", flush=True)
     costs = {"run": [], "test": [], "parse": []}
     floors = {"run": [], "test": []}
     for _ in range(args.runs):
         seeded()
-        floors["run"].append(floor(args, models, parents))
+        floors["run"].append(floor.run(args, models, parents))
         seeded()
         costs["run"].append(headwater("run"))
         if len(costs["test"]) == 0:
             headwater("snapshot")
-        floors["test"].append(floor(args, {k: v for k, v in tests.items() if snapshot_free(manifest, k)}, {}))
+        floors["test"].append(floor.run(args, {k: v for k, v in tests.items() if snapshot_free(manifest, k)}, {}))
         costs["test"].append(headwater("test", "--exclude", "resource_type:snapshot"))
         costs["parse"].append(headwater("parse"))
     report(costs, floors, {"run": len(models), "test": len(tests)})
