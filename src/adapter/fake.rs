@@ -202,6 +202,10 @@ impl Adapter for FakeAdapter {
         self.is_duckdb()
     }
 
+    fn rename_all(&self, renames: &[(Relation, Relation)]) -> Option<String> {
+        if self.is_duckdb() { None } else { super::mysql::rename_all(renames) }
+    }
+
     fn is_transient(&self, error: &DbError) -> bool {
         error.kind == super::DbErrorKind::Lock
     }

@@ -23,6 +23,7 @@ mod table;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -32,6 +33,7 @@ pub use described::{Described, DescribedColumn};
 pub use error::{DbError, DbErrorKind, DbResult};
 pub use naming::shorten;
 pub use open::{Drivers, KINDS, open};
+pub use session::Patience;
 pub use relation::{EventTime, Include, Relation, RelationType, push_quoted};
 pub use table::{Cell, ColumnType, Table, TableColumn};
 
@@ -71,6 +73,16 @@ pub trait Connection: Send {
     fn query_arrow(&mut self, sql: &str) -> DbResult<Vec<arrow_array::RecordBatch>>;
 
     fn cancel_handle(&self) -> Arc<dyn Cancel>;
+
+    /// The longest that a statement waits for a table that others use; None: as the session was set up.
+    fn limit_lock_wait(&mut self, _limit: Option<Duration>) -> DbResult<()> {
+        Ok(())
+    }
+
+    /// The sessions that may hold what `sql` could not get, for people. Empty where the server does not tell.
+    fn lock_holders(&mut self, _sql: &str) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Makes the session as good as new for its next user: no open transaction, no temporary tables, no changed settings.
     /// An error means that it has to be given up.
@@ -179,6 +191,16 @@ pub trait Adapter: Send + Sync {
     /// Whether what is built is still there when the process has ended.
     fn keeps_data(&self) -> bool {
         true
+    }
+
+    /// How to wait with a statement that keeps others waiting behind it; None for all others.
+    fn patience(&self, _sql: &str) -> Option<Patience> {
+        None
+    }
+
+    /// The one statement that renames relations all at once, in order; None where there is none.
+    fn rename_all(&self, _renames: &[(Relation, Relation)]) -> Option<String> {
+        None
     }
 
     /// Errors after which the whole unit of work may be tried again (deadlock, lock wait).

@@ -7,6 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod patience;
+
+pub use patience::Patience;
+
 use super::cache::RelationCache;
 use super::{
     Adapter, Cancel, Cell, Column, Connection, DbError, DbErrorKind, DbResult, Described, QueryResult, Relation,
@@ -195,13 +199,61 @@ impl Session {
     }
 
     /// Runs a statement. `auto_begin` opens a transaction first where DDL takes part in transactions; on other servers a
-    /// transaction around DDL would promise what it cannot keep, and macros that need one say `adapter.begin()`.
+    /// transaction around DDL would promise what it cannot keep, and macros that need one say `adapter.begin()`. A
+    /// statement that would keep others waiting behind it is tried in turns, as its [`Patience`] says.
     pub fn execute(&self, sql: &str, fetch: bool, auto_begin: bool) -> DbResult<QueryResult> {
         let mut state = lock(&self.state);
         if auto_begin && !state.in_transaction && self.pool.adapter.capabilities().transactional_ddl {
             self.begin_locked(&mut state)?;
         }
-        self.with_wire(&mut state, |wire| wire.execute(sql, fetch))
+        self.with_wire(&mut state, |wire| match self.pool.adapter.patience(sql) {
+            Some(patience) => patience::execute(wire, sql, fetch, patience),
+            None => wire.execute(sql, fetch),
+        })
+    }
+
+    /// Gives relations other names, all at once. A session that is lost meanwhile may have done it: then the new session
+    /// looks, and does it again only where it has not been done.
+    pub fn rename_all(&self, renames: &[(Relation, Relation)]) -> DbResult<()> {
+        let adapter = self.adapter();
+        let Some(sql) = adapter.rename_all(renames) else {
+            return Err(DbError::new(DbErrorKind::Other, "this database cannot rename several relations at once"));
+        };
+        let lost = match self.execute(&sql, false, false) {
+            Err(error) if error.kind == DbErrorKind::Connection && !self.pool.is_cancelled() => error,
+            outcome => return outcome.map(drop),
+        };
+        // The server may not have noticed yet, and still be waiting for its turn.
+        thread::sleep(adapter.patience(&sql).map_or(Duration::ZERO, |patience| patience.turn) + CANCEL_PAUSE);
+        match self.are_renamed(renames) {
+            Ok(true) => Ok(()),
+            Ok(false) => self.execute(&sql, false, false).map(drop),
+            Err(_) => Err(lost),
+        }
+    }
+
+    fn are_renamed(&self, renames: &[(Relation, Relation)]) -> DbResult<bool> {
+        let mut schemas: Vec<SchemaName> = Vec::new();
+        for relation in renames.iter().flat_map(|(from, to)| [from, to]) {
+            let Some(schema) = relation.schema.clone() else { continue };
+            let name = SchemaName { database: relation.database.clone(), schema };
+            if !schemas.contains(&name) {
+                schemas.push(name);
+            }
+        }
+        let listed = self.list_relations(&schemas)?;
+        let folds = self.adapter().case_insensitive_names();
+        let same = |a: Option<&str>, b: Option<&str>| match (a, b) {
+            (Some(a), Some(b)) if folds => a.eq_ignore_ascii_case(b),
+            (a, b) => a == b,
+        };
+        let is = |relation: &Relation, other: &Relation| {
+            same(relation.schema.as_deref(), other.schema.as_deref())
+                && same(relation.identifier.as_deref(), other.identifier.as_deref())
+        };
+        let exists = |relation: &Relation| listed.iter().any(|found| is(found, relation));
+        let taken = |relation: &Relation| renames.iter().any(|(_, to)| is(to, relation));
+        Ok(renames.iter().all(|(from, to)| exists(to) && (taken(from) || !exists(from))))
     }
 
     /// Runs one statement with bound values, written as the adapter's [`super::Binding`] says.
@@ -387,6 +439,14 @@ impl Connection for Wire<'_> {
 
     fn cancel_handle(&self) -> Arc<dyn Cancel> {
         self.connection.cancel_handle()
+    }
+
+    fn limit_lock_wait(&mut self, limit: Option<Duration>) -> DbResult<()> {
+        self.connection.limit_lock_wait(limit)
+    }
+
+    fn lock_holders(&mut self, sql: &str) -> Vec<String> {
+        self.connection.lock_holders(sql)
     }
 
     fn reset(&mut self) -> DbResult<()> {

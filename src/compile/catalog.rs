@@ -6,7 +6,7 @@ use super::adapter::{column_values, database, relation_value, session};
 use super::objects::relation::expect_relation;
 use super::objects::{bad_argument, text};
 use super::scope::Scope;
-use crate::adapter::{Column, ColumnType, Relation, SchemaName};
+use crate::adapter::{Column, ColumnType, DbError, Relation, SchemaName};
 use crate::diag::{Code, Diagnostic};
 use crate::jinja::{self, Args, Error, State, Value, pyvalue};
 
@@ -80,6 +80,16 @@ pub(super) fn call(
             expect_relation(&to, "to_relation")?;
             run_macro(state, method, &[from.clone(), to.clone()])?;
             scope_cache(scope)?.rename(expect_relation(&from, "from_relation")?, expect_relation(&to, "to_relation")?);
+            Value::from("")
+        }
+        "rename_relations" => {
+            let renames = a.take("renames")?;
+            rename_all(scope, &renames)?;
+            Value::from("")
+        }
+        "drop_on_failure" => {
+            let relation = a.take("relation")?;
+            scope.drop_on_failure(expect_relation(&relation, "relation")?);
             Value::from("")
         }
         "cache_added" | "cache_dropped" => {
@@ -223,6 +233,25 @@ fn change(scope: &Arc<Scope>, state: &mut State<'_, '_>, method: &str, relation:
         _ => {}
     }
     Ok(Value::from(""))
+}
+
+/// `rename_relations([[from, to], …])`: all at once.
+fn rename_all(scope: &Arc<Scope>, renames: &Value) -> Result<(), Error> {
+    let pair = |pair: Value| {
+        let at = |index: usize, name: &str| {
+            let relation = pair.get_item(&Value::from(index))?;
+            expect_relation(&relation, name).cloned()
+        };
+        Ok::<_, Error>((at(0, "from_relation")?, at(1, "to_relation")?))
+    };
+    let renames = renames.try_iter()?.map(pair).collect::<Result<Vec<_>, _>>()?;
+    let statement = || Some("rename_relations".to_owned());
+    session(scope)?
+        .rename_all(&renames)
+        .map_err(|error| database(DbError { statement: error.statement.clone().or_else(statement), ..error }))?;
+    let cache = scope_cache(scope)?;
+    renames.iter().for_each(|(from, to)| cache.rename(from, to));
+    Ok(())
 }
 
 fn run_macro(state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {

@@ -102,6 +102,8 @@ pub struct Scope {
     subqueries: Mutex<Vec<(String, String)>>,
     pub(super) compiled: OnceLock<Arc<Compiled>>,
     answers: Answers,
+    /// What is to be dropped if the subject fails.
+    leftovers: Mutex<Vec<Relation>>,
 }
 
 impl Scope {
@@ -138,6 +140,7 @@ impl Scope {
             subqueries: Mutex::default(),
             compiled: OnceLock::new(),
             answers,
+            leftovers: Mutex::default(),
         })
     }
 
@@ -284,6 +287,32 @@ impl Scope {
     /// The batch that the subject is run for.
     pub fn batch(&self) -> Option<&Batch> {
         self.batch.as_ref()
+    }
+
+    /// Takes note of a relation that is of no use to anyone if the subject fails.
+    pub(super) fn drop_on_failure(&self, relation: &Relation) {
+        let mut leftovers = self.leftovers.lock().unwrap_or_else(PoisonError::into_inner);
+        if !leftovers.contains(relation) {
+            leftovers.push(relation.clone());
+        }
+    }
+
+    /// Drops what a failed subject has left behind. What cannot be dropped now is dropped by the next run.
+    pub fn drop_leftovers(self: &Arc<Self>) {
+        let leftovers = std::mem::take(&mut *self.leftovers.lock().unwrap_or_else(PoisonError::into_inner));
+        // Where DDL takes part in the transaction, they went with it.
+        if leftovers.is_empty() || self.runtime.adapter().capabilities().transactional_ddl {
+            return;
+        }
+        let context = self.context();
+        for relation in leftovers {
+            let value = RelationObject::value(relation.clone(), self.runtime.naming);
+            if self.call_macro("drop_relation", &[value], &context).is_ok()
+                && let Some(session) = self.used_session()
+            {
+                session.cache().drop(&relation);
+            }
+        }
     }
 
     /// Takes note of a relation that is rendered as a subquery, where the server wants a name for it.

@@ -167,10 +167,18 @@ impl Worker {
             }
             match outcome {
                 Err(failure) if tried < RETRIES && self.may_retry(&scope, node, &failure) => {
+                    scope.drop_leftovers();
                     tried += 1;
                     pause(tried);
                 }
-                outcome => return self.result(name, &scope, attempt, outcome, started),
+                outcome => {
+                    let failed = outcome.is_err();
+                    let result = self.result(name, &scope, attempt, outcome, started);
+                    if failed {
+                        scope.drop_leftovers();
+                    }
+                    return result;
+                }
             }
         }
     }

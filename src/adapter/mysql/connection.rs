@@ -1,6 +1,7 @@
 //! One session over the driver.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use mysql::Conn;
@@ -8,6 +9,7 @@ use mysql::prelude::Queryable;
 
 use super::error::{connect_error, is_lost, statement_error};
 use super::literal::bind;
+use super::locks;
 use super::server::Server;
 use super::types::{self, Decoder};
 use crate::adapter::{Cancel, Cell, Connection, DbError, DbErrorKind, DbResult, QueryResult, Response, Table};
@@ -110,6 +112,16 @@ impl Connection for MySqlConnection {
 
     fn cancel_handle(&self) -> Arc<dyn Cancel> {
         Arc::new(KillQuery { server: self.server.clone(), connection: self.conn.connection_id() })
+    }
+
+    fn limit_lock_wait(&mut self, limit: Option<Duration>) -> DbResult<()> {
+        let seconds = limit.map_or(self.server.credentials.lock_wait_timeout, |limit| limit.as_secs().max(1));
+        let sql = format!("set session lock_wait_timeout = {seconds}");
+        self.conn.query_drop(&sql).map_err(|error| self.failed(error, &sql, 0))
+    }
+
+    fn lock_holders(&mut self, sql: &str) -> Vec<String> {
+        locks::holders(&mut self.conn, sql)
     }
 
     fn reset(&mut self) -> DbResult<()> {

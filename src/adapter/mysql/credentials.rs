@@ -8,6 +8,7 @@ use std::time::Duration;
 use mysql::{ClientIdentity, Opts, OptsBuilder, SslOpts};
 use serde_json::{Map, Value};
 
+use crate::adapter::Patience;
 use crate::adapter::credentials::Entries;
 use crate::diag::{self, Code, Diagnostic};
 
@@ -36,6 +37,8 @@ const KNOWN: &[&str] = &[
     "ssl_verify_identity",
     "connect_timeout",
     "lock_wait_timeout",
+    "ddl_lock_timeout",
+    "ddl_patience",
     "sql_mode",
     "capabilities",
 ];
@@ -44,6 +47,9 @@ const DEFAULT_PORT: u16 = 3306;
 const DEFAULT_CONNECT_TIMEOUT: u64 = 10;
 /// Seconds to wait for a metadata lock. The servers' own defaults are a day and a year.
 const DEFAULT_LOCK_WAIT_TIMEOUT: u64 = 60;
+/// Seconds that a statement which needs a table for itself lets others wait behind it, and for how long it tries.
+const DEFAULT_DDL_LOCK_TIMEOUT: u64 = 1;
+const DEFAULT_DDL_PATIENCE: u64 = 600;
 /// A quiet connection asks after this long whether the server is still there.
 const KEEPALIVE_MILLISECONDS: u32 = 30_000;
 
@@ -85,6 +91,7 @@ pub(super) struct Credentials {
     identity: Option<(PathBuf, PathBuf)>,
     connect_timeout: Duration,
     pub lock_wait_timeout: u64,
+    pub patience: Patience,
     /// Replaces the session's whole `sql_mode`.
     pub sql_mode: Option<String>,
     /// What the server can do, against what its version says.
@@ -148,6 +155,7 @@ impl Credentials {
                 entries.number(&["connect_timeout"])?.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             ),
             lock_wait_timeout: entries.number(&["lock_wait_timeout"])?.unwrap_or(DEFAULT_LOCK_WAIT_TIMEOUT),
+            patience: patience(&entries)?,
             sql_mode,
             capabilities,
         })
@@ -241,6 +249,15 @@ fn tls(entries: &Entries<'_>) -> diag::Result<Tls> {
     })
 }
 
+fn patience(entries: &Entries<'_>) -> diag::Result<Patience> {
+    let turn = entries.number(&["ddl_lock_timeout"])?.unwrap_or(DEFAULT_DDL_LOCK_TIMEOUT);
+    if turn == 0 {
+        return Err(entries.wrong("ddl_lock_timeout", "a whole number of seconds from 1"));
+    }
+    let total = entries.number(&["ddl_patience"])?.unwrap_or(DEFAULT_DDL_PATIENCE);
+    Ok(Patience { turn: Duration::from_secs(turn), total: Duration::from_secs(total) })
+}
+
 fn identity(entries: &Entries<'_>, directory: &Path) -> diag::Result<Option<(PathBuf, PathBuf)>> {
     match (entries.text(&["ssl_cert"])?, entries.text(&["ssl_key"])?) {
         (Some(cert), Some(key)) => Ok(Some((directory.join(cert), directory.join(key)))),
@@ -291,6 +308,7 @@ mod tests {
         assert_eq!(error(json!({"schema": "a", "port": 99999})).code, Code::InvalidValue);
         assert_eq!(error(json!({"schema": "a", "collation": "x; drop"})).code, Code::InvalidValue);
         assert_eq!(error(json!({"schema": "a", "capabilities": {"md6": true}})).code, Code::InvalidValue);
+        assert_eq!(error(json!({"schema": "a", "ddl_lock_timeout": 0})).code, Code::InvalidValue);
         assert_eq!(error(json!({"schema": "a", "ssl_cert": "c.pem"})).code, Code::InvalidValue);
     }
 

@@ -6,6 +6,7 @@ mod connection;
 mod credentials;
 mod error;
 mod literal;
+mod locks;
 mod server;
 mod types;
 
@@ -23,7 +24,7 @@ use self::server::Server;
 use super::relation::plain_time;
 use super::{
     Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Described,
-    Include, Relation, SchemaName,
+    Include, Patience, Relation, SchemaName,
 };
 use crate::diag;
 
@@ -49,6 +50,12 @@ impl MySqlAdapter {
         let kind = if kind == "mariadb" { "mariadb" } else { "mysql" };
         Ok(Self { kind, server: Arc::new(Server::new(Credentials::new(credentials, directory, kind)?)) })
     }
+}
+
+/// Views are renamed by it as well.
+pub(super) fn rename_all(renames: &[(Relation, Relation)]) -> Option<String> {
+    let renames: Vec<String> = renames.iter().map(|(from, to)| format!("{from} to {to}")).collect();
+    (!renames.is_empty()).then(|| format!("rename table {}", renames.join(", ")))
 }
 
 /// The column type of a seed's values.
@@ -172,6 +179,14 @@ impl Adapter for MySqlAdapter {
 
     fn case_insensitive_names(&self) -> bool {
         self.server.facts().is_some_and(|facts| facts.lower_case_table_names > 0)
+    }
+
+    fn patience(&self, sql: &str) -> Option<Patience> {
+        locks::needs_a_table_alone(sql).then_some(self.server.credentials.patience)
+    }
+
+    fn rename_all(&self, renames: &[(Relation, Relation)]) -> Option<String> {
+        rename_all(renames)
     }
 
     fn is_transient(&self, error: &DbError) -> bool {

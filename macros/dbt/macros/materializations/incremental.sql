@@ -23,6 +23,7 @@
     {%- set to_drop = build_table(target_relation, existing_relation, sql) -%}
   {%- else -%}
     {%- set to_drop = temp_relation -%}
+    {%- do adapter.drop_on_failure(to_drop) -%}
     {%- do run_query(get_create_table_as_sql(adapter.capabilities.transactional_ddl, to_drop, sql)) -%}
     {%- set contract = config.get('contract') -%}
     {%- if not contract or not contract.enforced -%}

@@ -24,6 +24,7 @@
     {%- set sql = load_csv_rows(model, agate_table) -%}
   {%- else -%}
     {%- set shadow_relation = make_intermediate_relation(target_relation) -%}
+    {%- do adapter.drop_on_failure(shadow_relation) -%}
     {%- set create_table_sql = get_create_csv_table_sql(shadow_relation, model, agate_table) -%}
     {%- call statement('create_csv_table') -%}
       {{ create_table_sql }}

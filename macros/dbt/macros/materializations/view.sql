@@ -14,6 +14,7 @@
     {%- endcall -%}
   {%- else -%}
     {%- set intermediate_relation = make_intermediate_relation(target_relation) -%}
+    {%- do adapter.drop_on_failure(intermediate_relation) -%}
     {%- call statement('main') -%}
       {{ get_create_view_as_sql(intermediate_relation, sql) }}
     {%- endcall -%}

@@ -21,6 +21,7 @@
 
 {% macro default__build_table(target_relation, existing_relation, sql) %}
   {%- set intermediate_relation = make_intermediate_relation(target_relation) -%}
+  {%- do adapter.drop_on_failure(intermediate_relation) -%}
   {%- call statement('main') -%}
     {{ get_create_table_as_sql(false, intermediate_relation, sql) }}
   {%- endcall -%}

@@ -31,6 +31,7 @@ from (
 {# The staging table: built beside the snapshot, dropped by post_snapshot. #}
 {% macro build_snapshot_staging_table(strategy, sql, target_relation) %}
   {%- set staging_relation = make_temp_relation(target_relation) -%}
+  {%- do adapter.drop_on_failure(staging_relation) -%}
   {%- call statement('build_snapshot_staging_relation') -%}
     {{ create_table_as(adapter.capabilities.transactional_ddl, staging_relation, snapshot_staging_table(strategy, sql, target_relation)) }}
   {%- endcall -%}

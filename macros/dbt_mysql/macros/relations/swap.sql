@@ -1,13 +1,13 @@
-{# One RENAME moves both names at once: no reader finds the target missing. Views may be renamed by it too. #}
+{# One RENAME moves both names at once: no reader finds the target missing. Views may be renamed by it too. It is tried in
+   turns, so that no reader waits long behind it while another one still reads. #}
 {% macro mysql__swap_relations(intermediate_relation, target_relation, existing_relation) %}
-  {%- set backup_relation = make_backup_relation(target_relation, existing_relation.type) if existing_relation is not none else none -%}
-  {%- call statement('swap_relations') -%}
-    rename table
-    {%- if existing_relation is not none %} {{ existing_relation.render() }} to {{ backup_relation.render() }},{% endif %} {{ intermediate_relation.render() }} to {{ target_relation.render() }}
-  {%- endcall -%}
+  {%- set renames = [[intermediate_relation, target_relation]] -%}
+  {%- set backup_relation = none -%}
   {%- if existing_relation is not none -%}
-    {%- do adapter.cache_renamed(existing_relation, backup_relation) -%}
+    {%- set backup_relation = make_backup_relation(target_relation, existing_relation.type) -%}
+    {%- set renames = [[existing_relation, backup_relation]] + renames -%}
+    {%- do adapter.drop_on_failure(backup_relation) -%}
   {%- endif -%}
-  {%- do adapter.cache_renamed(intermediate_relation, target_relation) -%}
+  {%- do adapter.rename_relations(renames) -%}
   {%- do return(backup_relation) -%}
 {% endmacro %}
