@@ -117,7 +117,7 @@ fn explain(scope: &Arc<Scope>, error: &DbError, fallback: &Diagnostic) -> Diagno
             };
         }
     }
-    match help(scope, error) {
+    match help(scope, error).or_else(|| error.help.clone()) {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
