@@ -33,8 +33,8 @@ pub use described::{Described, DescribedColumn};
 pub use error::{DbError, DbErrorKind, DbResult};
 pub use naming::shorten;
 pub use open::{Drivers, KINDS, open};
-pub use session::Patience;
 pub use relation::{EventTime, Include, Relation, RelationType, push_quoted};
+pub use session::Patience;
 pub use table::{Cell, ColumnType, Table, TableColumn};
 
 /// What a statement gave back.

@@ -69,7 +69,9 @@ fn given_up(wire: &mut Wire<'_>, sql: &str, error: DbError, waited: Duration) ->
     let seconds = waited.as_secs_f64();
     DbError {
         kind: DbErrorKind::Other,
-        message: format!("other sessions held a table that is to be changed for {seconds:.0} s, so nothing was changed"),
+        message: format!(
+            "other sessions held a table that is to be changed for {seconds:.0} s, so nothing was changed"
+        ),
         help: Some(format!("{help}; `ddl_patience` of the target says how long to try")),
         ..error
     }
