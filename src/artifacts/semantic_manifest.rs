@@ -1,4 +1,4 @@
-//! semantic_manifest.json: what MetricFlow reads, in the shape of dbt-semantic-interfaces' `PydanticSemanticManifest`.
+//! semantic_manifest.json: what MetricFlow reads, in the shape of its own `PydanticSemanticManifest`.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -8,11 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::file;
 use crate::diag;
-use crate::manifest::semantic::{LEGACY_TIME_SPINE, NodeRelation};
+use crate::manifest::semantic::{Dimension, LEGACY_TIME_SPINE, NodeRelation};
 use crate::manifest::{Detail, Manifest, Metric, Node, ResourceType, SavedQuery, SemanticModel};
 
-/// The version of dbt-semantic-interfaces whose shape this is.
-const INTERFACES: [&str; 3] = ["0", "9", "0"];
+/// The version of MetricFlow whose shape this is, that of dbt 1.12.
+const INTERFACES: [&str; 3] = ["0", "213", "0"];
 
 /// Writes semantic_manifest.json, also where a project has no semantic layer, as dbt does.
 ///
@@ -104,18 +104,25 @@ fn semantic_model(model: &SemanticModel) -> Value {
         "primary_entity": model.primary_entity,
         "entities": elements(&model.entities),
         "measures": elements(&model.measures),
-        "dimensions": elements(&model.dimensions),
+        "dimensions": model.dimensions.iter().map(dimension).collect::<Vec<_>>(),
         "label": model.label,
         "metadata": null,
         "config": {"meta": meta(model.config.meta())},
     })
 }
 
+/// dbt has no key for a data type yet.
+fn dimension(dimension: &Dimension) -> Value {
+    let mut entry = json!(dimension);
+    entry["datatype"] = Value::Null;
+    entry
+}
+
 fn meta(meta: Option<&Map<String, Value>>) -> Value {
     Value::Object(meta.cloned().unwrap_or_default())
 }
 
-/// Granularities are in lower case, and what only dbt's manifest has is left out.
+/// Granularities are in lower case.
 fn of_metric(metric: &Metric) -> Value {
     let mut params = metric.type_params.clone();
     let lower = |grain: &mut Option<String>| *grain = grain.take().map(|grain| grain.to_lowercase());
@@ -123,17 +130,11 @@ fn of_metric(metric: &Metric) -> Value {
     if let Some(cumulative) = &mut params.cumulative_type_params {
         lower(&mut cumulative.grain_to_date);
     }
-    let mut params = json!(params);
-    if let Some(params) = params.as_object_mut() {
-        params.remove("metric_aggregation_params");
-    }
-    if let Some(cumulative) = params["cumulative_type_params"].as_object_mut() {
-        cumulative.remove("metric");
-    }
     json!({
         "name": metric.identity.name,
         "description": metric.description,
         "type": metric.kind,
+        "datatype": null,
         "type_params": params,
         "filter": metric.filter,
         "metadata": null,

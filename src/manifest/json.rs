@@ -229,8 +229,8 @@ impl Serialize for ColumnInfo {
             "config": json!({"meta": self.meta, "tags": self.tags}),
             "tags": self.tags,
             "granularity": self.granularity,
-            "dimension": (),
-            "entity": (),
+            "dimension": self.dimension,
+            "entity": self.entity,
             "doc_blocks": self.doc_blocks,
         });
         map.end()

@@ -116,6 +116,9 @@ pub struct ColumnInfo {
     pub tags: Vec<String>,
     pub constraints: Vec<Value>,
     pub granularity: Option<String>,
+    /// What the column is in its model's semantic model, as dbt's manifest shows it: a type, or an object.
+    pub dimension: Option<Value>,
+    pub entity: Option<Value>,
     /// `doc()` blocks that its description uses (unique ids).
     pub doc_blocks: Vec<String>,
 }

@@ -188,6 +188,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Refuses each key that nobody has asked for.
+    pub fn refuse_rest(&mut self) {
+        for (key, _) in std::mem::take(&mut self.map.entries) {
+            let message = format!("`{}` is not a known key of {}", key.name, article(self.what));
+            let label = suggest::nearest(&key.name, self.known.iter().copied())
+                .map_or_else(|| "remove it".to_owned(), |near| format!("did you mean `{near}`?"));
+            let span = Span { file: self.file.clone(), range: key.range };
+            self.diags.push(Diagnostic::error(Code::UnknownKey, message).at(span, label));
+        }
+    }
+
     /// No value other than null has been taken out under this key.
     pub fn is_absent(&self, name: &str) -> bool {
         !self.taken.contains(&name)

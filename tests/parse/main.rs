@@ -9,6 +9,7 @@ mod deprecations;
 mod errors;
 mod generic_tests;
 mod microbatch;
+mod model_semantics;
 mod project;
 mod resources;
 mod semantic;

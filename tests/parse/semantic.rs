@@ -211,7 +211,7 @@ saved_queries:
         "`summ` is no `agg`",
         "a measure has no `name`",
         "`simpel` is no `type`\n  --> models/s.yml:9",
-        "a metric has no `type_params`",
+        "simple metric `b` has neither a model nor `type_params`\n  --> models/s.yml:10",
         "a metric has no `label`",
         "`type_params` has no `denominator`",
         "`type_params` has no `metrics`",
@@ -356,18 +356,4 @@ fn the_semantic_layer_needs_a_time_spine() {
         .file("models/metricflow_time_spine.sql", "select 1 as date_day")
         .file("models/s.yml", "semantic_models: [{name: spine, model: ref('metricflow_time_spine')}]")
         .manifest();
-}
-
-#[test]
-fn the_form_of_dbt_1_12_is_named_as_left_out() {
-    let warnings = TestProject::new()
-        .file("models/orders.sql", "select 1 as x")
-        .file(
-            "models/s.yml",
-            "models: [{name: orders, semantic_model: true, metrics: [{name: a}], columns: [{name: x, dimension: {type: time}}]}]",
-        )
-        .warnings();
-    for key in ["semantic_model", "metrics", "dimension"] {
-        assert!(warnings.contains(&format!("warning[not-supported]: `{key}` here is not supported")), "{warnings}");
-    }
 }

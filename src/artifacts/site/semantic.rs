@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Pages, page, put, put_list, put_meta};
 use crate::manifest::semantic::{
-    Dimension, Filters, Identity, InputMeasure, InputMetric, Metric, SavedQuery, SemanticModel, TimeWindow,
+    AggregationParams, Dimension, Filters, Identity, InputMeasure, InputMetric, Metric, SavedQuery, SemanticModel,
+    TimeWindow,
 };
 use crate::manifest::{FunctionDetail, Node};
 
@@ -44,9 +45,7 @@ impl Pages<'_> {
         put_table(&mut page, "Dimensions", ["Name", "Type", "Expression", "Description"], dimensions);
         let measures = model.measures.iter().map(|measure| {
             let about = described(measure.label.as_deref(), measure.description.as_deref());
-            let percentile = measure.agg_params.as_ref().and_then(|params| params.percentile);
-            let aggregation =
-                percentile.map_or_else(|| measure.agg.clone(), |share| format!("{} {share}", measure.agg));
+            let aggregation = aggregation(&measure.agg, measure.agg_params.as_ref());
             let time = text(measure.agg_time_dimension.as_deref());
             [measure.name.clone(), aggregation, text(measure.expr.as_deref()), time, about]
         });
@@ -65,10 +64,16 @@ impl Pages<'_> {
         let (cumulative, conversion) = (params.cumulative_type_params.as_ref(), params.conversion_type_params.as_ref());
         let window = cumulative.and_then(|set| set.window.as_ref()).or(params.window.as_ref());
         let window = window.or_else(|| conversion?.window.as_ref());
+        let aggregated = params.metric_aggregation_params.as_ref();
         let to_date = cumulative.and_then(|set| set.grain_to_date.as_deref()).or(params.grain_to_date.as_deref());
         put_facts(
             &mut page,
             [
+                (
+                    "Aggregation",
+                    aggregated.map(|set| aggregation(&set.agg, set.agg_params.as_ref())).unwrap_or_default(),
+                ),
+                ("Time", text(aggregated.and_then(|set| set.agg_time_dimension.as_deref()))),
                 ("Expression", text(params.expr.as_deref())),
                 ("Filter", conditions(metric.filter.as_ref())),
                 ("Window", time(window)),
@@ -92,8 +97,13 @@ impl Pages<'_> {
         };
         let mut inputs = Vec::new();
         inputs.extend(params.measure.iter().map(|found| measure("measure", found)));
-        inputs.extend(conversion.map(|set| measure("base measure", &set.base_measure)));
-        inputs.extend(conversion.map(|set| measure("conversion measure", &set.conversion_measure)));
+        if let Some(set) = conversion {
+            inputs.extend(set.base_measure.iter().map(|found| measure("base measure", found)));
+            inputs.extend(set.conversion_measure.iter().map(|found| measure("conversion measure", found)));
+            inputs.extend(set.base_metric.iter().map(|found| input("base metric", found)));
+            inputs.extend(set.conversion_metric.iter().map(|found| input("conversion metric", found)));
+        }
+        inputs.extend(cumulative.and_then(|set| set.metric.as_ref()).map(|found| input("metric", found)));
         inputs.extend(params.numerator.iter().map(|found| input("numerator", found)));
         inputs.extend(params.denominator.iter().map(|found| input("denominator", found)));
         inputs.extend(params.metrics.iter().map(|found| input("metric", found)));
@@ -157,6 +167,12 @@ fn semantic_page(identity: &Identity, label: Option<&str>, description: Option<&
 
 fn text(text: Option<&str>) -> String {
     text.unwrap_or_default().to_owned()
+}
+
+/// `percentile 0.9`
+fn aggregation(name: &str, params: Option<&AggregationParams>) -> String {
+    let percentile = params.and_then(|params| params.percentile);
+    percentile.map_or_else(|| name.to_owned(), |share| format!("{name} {share}"))
 }
 
 /// `7 day`

@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::Setup;
+use super::flat_metric::{self, Home};
 use super::properties::{Reader, is_late, raw_config, required_name};
 use super::semantic_model::{Described, choice, describe, expression, filters, required_choice};
 use crate::diag::{Code, Diagnostic};
@@ -15,8 +16,8 @@ use crate::manifest::semantic::{
 use crate::manifest::{ResourceType, merge};
 use crate::yaml::{Fields, Mapping, Node, Yaml};
 
-const PERIOD_AGGREGATIONS: &[&str] = &["first", "last", "average"];
-const CALCULATIONS: &[&str] = &["conversions", "conversion_rate"];
+pub const PERIOD_AGGREGATIONS: &[&str] = &["first", "last", "average"];
+pub const CALCULATIONS: &[&str] = &["conversions", "conversion_rate"];
 
 /// A metric as written.
 #[derive(Debug)]
@@ -32,28 +33,47 @@ pub struct MetricEntry {
     tags: Vec<String>,
 }
 
-struct MetricFields {
-    name: (String, Range<u32>),
-    label: String,
-    kind: MetricKind,
-    type_params: MetricTypeParams,
-    description: String,
-    filter: Option<Filters>,
-    time_granularity: Option<String>,
-    meta: Option<Mapping>,
-    tags: Vec<String>,
-    config: Option<Node>,
+pub struct MetricFields {
+    pub name: (String, Range<u32>),
+    pub label: String,
+    pub kind: MetricKind,
+    pub type_params: MetricTypeParams,
+    pub description: String,
+    pub filter: Option<Filters>,
+    pub time_granularity: Option<String>,
+    pub meta: Option<Mapping>,
+    pub tags: Vec<String>,
+    pub config: Option<Node>,
 }
 
 pub fn read_metric(reader: &mut Reader<'_>, mut entry: Node) -> Option<MetricEntry> {
-    let (body, unrendered_config) = (reader.span(&entry.range), raw_config(&entry));
-    // MetricFlow renders filters.
-    reader.render_except(&mut entry, &|path| {
-        let ends = [path.last(), path.len().checked_sub(2).map(|at| &path[at])];
-        is_late(path) || ends.into_iter().flatten().any(|key| *key == "filter")
-    });
+    let unrendered_config = raw_config(&entry);
+    reader.render_except(&mut entry, &|path| is_late(path) || is_filter(path));
+    read_rendered(reader, entry, unrendered_config, None)
+}
+
+/// MetricFlow renders filters.
+pub fn is_filter(path: &[&str]) -> bool {
+    path.iter().rev().take(2).any(|key| *key == "filter")
+}
+
+/// A metric that is written on a model, and rendered with it.
+pub fn read_metric_of_model(reader: &mut Reader<'_>, entry: Node, home: &Home<'_>) -> Option<MetricEntry> {
+    let config = raw_config(&entry);
+    read_rendered(reader, entry, config, Some(home))
+}
+
+fn read_rendered(
+    reader: &mut Reader<'_>,
+    mut entry: Node,
+    unrendered_config: Map<String, Value>,
+    home: Option<&Home<'_>>,
+) -> Option<MetricEntry> {
+    let body = reader.span(&entry.range);
     describe(reader, &mut entry);
-    let read = reader.fields(entry, "metric", fields)?;
+    let is_flat = home.is_some() || entry.get("type_params").is_none();
+    let read = reader
+        .fields(entry, "metric", |inner| if is_flat { flat_metric::fields(inner, home) } else { fields(inner) })?;
     let place = reader.place(&read.name.1);
     let config = reader.config(ResourceType::Metric, read.config);
     Some(MetricEntry {
@@ -130,7 +150,7 @@ fn type_params(fields: &mut Fields<'_>, kind: MetricKind) -> Option<MetricTypePa
             window: None,
             grain_to_date: None,
             period_agg: "first".to_owned(),
-            metric: (),
+            metric: None,
         });
         CumulativeTypeParams {
             window: params.window.or_else(|| window.clone()),
@@ -153,7 +173,7 @@ fn type_params(fields: &mut Fields<'_>, kind: MetricKind) -> Option<MetricTypePa
     })
 }
 
-fn required(fields: &mut Fields<'_>, is_there: bool, key: &'static str) -> bool {
+pub fn required(fields: &mut Fields<'_>, is_there: bool, key: &'static str) -> bool {
     // What is there and broken has been reported already.
     if !is_there && fields.is_absent(key) {
         fields.missing(key);
@@ -190,7 +210,7 @@ fn input_measure(fields: &mut Fields<'_>, node: Node) -> Option<InputMeasure> {
     })
 }
 
-fn input_metric(fields: &mut Fields<'_>, node: Node) -> Option<InputMetric> {
+pub fn input_metric(fields: &mut Fields<'_>, node: Node) -> Option<InputMetric> {
     let plain = |name| InputMetric { name, filter: None, alias: None, offset_window: None, offset_to_grain: None };
     named(fields, node, "input metric", plain, |inner| {
         Some(InputMetric {
@@ -211,22 +231,17 @@ fn conversion_params(fields: &mut Fields<'_>) -> Option<ConversionTypeParams> {
         required(fields, conversion.is_some(), "conversion_measure"),
     ];
     let entity = fields.required_str("entity");
-    let properties = fields.has("constant_properties").then(|| fields.list("constant_properties"));
-    let constant_properties = properties.map(|items| {
-        let read = |inner: &mut Fields<'_>| {
-            let (base, conversion) = (inner.required_str("base_property"), inner.required_str("conversion_property"));
-            Some(ConstantProperty { base_property: base?, conversion_property: conversion? })
-        };
-        items.into_iter().filter_map(|node| fields.nested(node, "constant property", read)).collect()
-    });
+    let constant_properties = constant_properties(fields);
     let calculation = choice(fields, "calculation", CALCULATIONS).unwrap_or_else(|| "conversion_rate".to_owned());
     let window = window(fields, "window");
     if complete.contains(&false) {
         return None;
     }
     Some(ConversionTypeParams {
-        base_measure: base?,
-        conversion_measure: conversion?,
+        base_measure: Some(base?),
+        conversion_measure: Some(conversion?),
+        base_metric: None,
+        conversion_metric: None,
         entity: entity?,
         calculation,
         window,
@@ -234,17 +249,26 @@ fn conversion_params(fields: &mut Fields<'_>) -> Option<ConversionTypeParams> {
     })
 }
 
+pub fn constant_properties(fields: &mut Fields<'_>) -> Option<Vec<ConstantProperty>> {
+    let items = fields.has("constant_properties").then(|| fields.list("constant_properties"))?;
+    let read = |inner: &mut Fields<'_>| {
+        let (base, conversion) = (inner.required_str("base_property"), inner.required_str("conversion_property"));
+        Some(ConstantProperty { base_property: base?, conversion_property: conversion? })
+    };
+    Some(items.into_iter().filter_map(|node| fields.nested(node, "constant property", read)).collect())
+}
+
 fn cumulative_params(fields: &mut Fields<'_>) -> Option<CumulativeTypeParams> {
     Some(CumulativeTypeParams {
         window: window(fields, "window"),
         grain_to_date: fields.str("grain_to_date"),
         period_agg: choice(fields, "period_agg", PERIOD_AGGREGATIONS).unwrap_or_else(|| "first".to_owned()),
-        metric: (),
+        metric: None,
     })
 }
 
 /// `7 days`; standard granularities may stand in the plural.
-fn window(fields: &mut Fields<'_>, key: &'static str) -> Option<TimeWindow> {
+pub fn window(fields: &mut Fields<'_>, key: &'static str) -> Option<TimeWindow> {
     let (text, range) = fields.spanned_str(key)?;
     let lower = text.to_lowercase();
     let parts: Vec<&str> = lower.split_whitespace().collect();
@@ -304,7 +328,10 @@ impl MetricEntry {
         let identity = self.described.identity(ResourceType::Metric);
         let (config, mut unrendered_config) = self.described.merged(setup, ResourceType::Metric, &identity.fqn);
         merge::replace(&mut unrendered_config, &self.described.unrendered_config);
-        let meta = config.meta().filter(|meta| !meta.is_empty()).cloned().unwrap_or(self.meta);
+        let meta = match self.type_params.is_flat() {
+            true => Map::new(),
+            false => config.meta().filter(|meta| !meta.is_empty()).cloned().unwrap_or(self.meta),
+        };
         Metric {
             identity,
             description: self.description,

@@ -8,12 +8,14 @@ mod deprecation;
 mod doc;
 mod draft;
 mod exposure;
+mod flat_metric;
 mod function;
 mod generic_test;
 mod group;
 mod inert;
 mod macros;
 mod metric;
+mod model_semantics;
 mod node;
 mod patches;
 mod properties;
@@ -37,6 +39,7 @@ use self::generic_test::{Target, TargetKind, TestColumn};
 use self::group::GroupEntry;
 use self::inert::InertTests;
 use self::macros::MacroFiles;
+use self::model_semantics::ModelSemantics;
 use self::node::TemplateCache;
 pub use self::node::{find_word, first_line};
 use self::properties::{ColumnPatch, NodePatch, Properties, TestEntry, VersionPatch};
@@ -47,7 +50,7 @@ use super::memory::{Memory, Outline, Steps};
 use super::naming::Naming;
 use super::saved::{Observed, Remembering};
 use super::tree::ConfigTrees;
-use super::{Disabled, Manifest, Node, UniqueId, capture, checks, microbatch, resolve, semantic};
+use super::{Disabled, Manifest, Node, ResourceType, UniqueId, capture, checks, microbatch, resolve, semantic};
 use crate::adapter::{Adapter, Include, Relation};
 use crate::diag::log::Log;
 use crate::diag::{Code, Diagnostic, Span};
@@ -373,7 +376,17 @@ fn build_all(
         insert_exposure(manifest, entry, setup, diags);
     }
     let mut metrics = properties.metrics;
-    for entry in properties.semantic_models {
+    let mut semantic_models = properties.semantic_models;
+    if !properties.of_models.is_empty() {
+        let known = model_names(manifest);
+        // Of one that is not there has been warned.
+        let is_there = |of: &ModelSemantics| known.contains(&*of.name) || broken.names.contains(&of.name);
+        for of_model in properties.of_models.into_iter().filter(is_there) {
+            semantic_models.push(of_model.semantic_model);
+            metrics.extend(of_model.metrics);
+        }
+    }
+    for entry in semantic_models {
         let (model, created) = entry.build(setup);
         metrics.extend(created);
         insert_semantic_model(manifest, model, diags);
@@ -398,6 +411,16 @@ fn build_all(
     // Many small pieces: nobody has to wait until they are gone.
     rayon::spawn(move || drop(properties.nodes));
     outlines
+}
+
+/// Of all models, also of those that are switched off.
+fn model_names(manifest: &Manifest) -> HashSet<String> {
+    let disabled = manifest.disabled.values().flatten().filter_map(|thing| match thing {
+        Disabled::Node(node) => Some(node),
+        _ => None,
+    });
+    let models = manifest.nodes.values().chain(disabled).filter(|node| node.resource_type == ResourceType::Model);
+    models.map(|node| node.name.clone()).collect()
 }
 
 fn reindex(manifest: &mut Manifest) {

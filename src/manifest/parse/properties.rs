@@ -13,14 +13,15 @@ use super::function::signature;
 use super::group::{GroupEntry, read_group};
 use super::macros::{MacroPatch, read_macro};
 use super::metric::{MetricEntry, read_metric};
+use super::model_semantics::{self, ColumnSemantics, DescribedColumn, DescribedModel, ModelSemantics, SemanticKeys};
 use super::saved_query::{SavedQueryEntry, read_saved_query};
-use super::semantic_model::{SemanticModelEntry, read_semantic_model};
+use super::semantic_model::{SemanticModelEntry, choice, read_semantic_model};
 use super::source::{SourceEntry, read_source};
 use super::unit_test::{UnitTestEntry, read_unit_test};
 use crate::diag::{Code, Deprecation, Diagnostic, Span, suggest};
 use crate::jinja::{Context, Engine};
 use crate::manifest::known::{self, KnownConfigs};
-use crate::manifest::semantic::{CustomGranularity, TimeSpine};
+use crate::manifest::semantic::{CustomGranularity, GRANULARITIES, TimeSpine};
 use crate::manifest::{ColumnInfo, FunctionDetail, ResourceType, config, merge, tree};
 use crate::project::{self, PackageFile};
 use crate::yaml::{self, Fields, Key, Mapping, Node, Yaml};
@@ -71,6 +72,7 @@ pub struct NodePatch {
 pub struct ColumnPatch {
     pub info: ColumnInfo,
     pub tests: Vec<TestEntry>,
+    pub semantics: Option<Box<ColumnSemantics>>,
 }
 
 /// A generic test as written: a name, or a mapping.
@@ -116,13 +118,25 @@ pub struct Properties {
     pub semantic_models: Vec<SemanticModelEntry>,
     pub metrics: Vec<MetricEntry>,
     pub saved_queries: Vec<SavedQueryEntry>,
+    /// Semantic models and metrics that are written on models.
+    pub of_models: Vec<ModelSemantics>,
 }
 
 impl Properties {
     /// It describes nodes and nothing else.
     pub fn is_plain(&self) -> bool {
-        let Self { nodes: _, sources, macros, exposures, groups, unit_tests, semantic_models, metrics, saved_queries } =
-            self;
+        let Self {
+            nodes: _,
+            sources,
+            macros,
+            exposures,
+            groups,
+            unit_tests,
+            semantic_models,
+            metrics,
+            saved_queries,
+            of_models,
+        } = self;
         sources.is_empty()
             && macros.is_empty()
             && exposures.is_empty()
@@ -131,6 +145,7 @@ impl Properties {
             && semantic_models.is_empty()
             && metrics.is_empty()
             && saved_queries.is_empty()
+            && of_models.is_empty()
     }
 
     pub fn extend(&mut self, more: Self) {
@@ -143,6 +158,7 @@ impl Properties {
         self.semantic_models.extend(more.semantic_models);
         self.metrics.extend(more.metrics);
         self.saved_queries.extend(more.saved_queries);
+        self.of_models.extend(more.of_models);
     }
 }
 
@@ -279,7 +295,9 @@ impl Reader<'_> {
 
     fn nodes(&mut self, kind: ResourceType, key: &Key, node: Node, found: &mut Properties) {
         for entry in self.entries(key, node) {
-            found.nodes.extend(self.node_patch(kind, entry));
+            let Some((patch, semantics)) = self.node_patch(kind, entry) else { continue };
+            found.nodes.push(patch);
+            found.of_models.extend(semantics);
         }
     }
 
@@ -314,16 +332,15 @@ impl Reader<'_> {
         }
     }
 
-    fn node_patch(&mut self, kind: ResourceType, mut entry: Node) -> Option<NodePatch> {
-        let unrendered_config = raw_config(&entry);
-        self.render(&mut entry);
+    fn node_patch(&mut self, kind: ResourceType, mut entry: Node) -> Option<(NodePatch, Option<ModelSemantics>)> {
+        let (body, unrendered_config) = (self.span(&entry.range), raw_config(&entry));
+        self.render_except(&mut entry, &|path| is_late(path) || model_semantics::is_filter(path));
         let read = self.fields(entry, kind.as_str(), |fields| {
             let read = NodeFields::read(kind, fields)?;
             belongs_under_config(kind, fields);
             Some(read)
         })?;
         let place = self.place(&read.name.1);
-        self.semantics(&read.semantics);
         if let Some((text, range)) = read.relation.as_ref().filter(|(text, _)| parse_call(text).is_none()) {
             let message = format!("snapshot `{}` has the relation `{text}`", read.name.0);
             let span = self.span(range);
@@ -333,14 +350,20 @@ impl Reader<'_> {
         let (description, doc_blocks) = self.describe(read.description);
         let mut config = self.config(kind, read.config);
         self.add_legacy(&read.name.0, &mut config, read.legacy);
-        Some(NodePatch {
+        let columns = read.columns.into_iter().filter_map(|column| self.column(column)).collect::<Vec<_>>();
+        let semantics = read.semantics.and_then(|keys| {
+            let (name, description, has_versions) = (&*read.name.0, &*description, !read.versions.is_empty());
+            let model = DescribedModel { name, place: &place, body, description, columns: &columns, has_versions };
+            model_semantics::read(self, keys, &model)
+        });
+        let patch = NodePatch {
             kind,
             name: read.name.0,
             description,
             doc_blocks,
             config,
             unrendered_config,
-            columns: read.columns.into_iter().filter_map(|column| self.column(column)).collect(),
+            columns,
             tests: self.tests(read.tests),
             constraints: read.constraints.iter().map(Node::to_json).collect(),
             quote_columns: read.quote_columns,
@@ -351,7 +374,8 @@ impl Reader<'_> {
             relation: read.relation.map(|(text, range)| (text, self.span(&range))),
             signature: read.signature,
             place,
-        })
+        };
+        Some((patch, semantics))
     }
 
     /// Top-level keys that moved under `config`.
@@ -406,7 +430,7 @@ impl Reader<'_> {
 
     pub fn column(&mut self, column: Node) -> Option<ColumnPatch> {
         let read = self.fields(column, "column", ColumnFields::read)?;
-        self.semantics(&read.semantics);
+        let raw_description = read.description.as_ref().and_then(Node::as_str).unwrap_or_default().to_owned();
         let (description, doc_blocks) = self.describe(read.description);
         let (mut meta, mut tags) = (read.meta.unwrap_or_default().to_json(), read.tags);
         if let Some(config) = &read.config {
@@ -415,6 +439,14 @@ impl Reader<'_> {
             }
             tags.extend(config.get("tags").map(texts_of).unwrap_or_default());
         }
+        let column = DescribedColumn {
+            name: &read.name,
+            description: &description,
+            raw_description: &raw_description,
+            meta: &meta,
+            granularity: read.granularity.as_deref(),
+        };
+        let (dimension, entity, semantics) = model_semantics::of_column(self, (read.dimension, read.entity), &column);
         let info = ColumnInfo {
             name: read.name,
             description,
@@ -424,21 +456,11 @@ impl Reader<'_> {
             tags,
             constraints: read.constraints.iter().map(Node::to_json).collect(),
             granularity: read.granularity,
+            dimension,
+            entity,
             doc_blocks,
         };
-        Some(ColumnPatch { info, tests: self.tests(read.tests) })
-    }
-
-    fn semantics(&mut self, keys: &[Key]) {
-        for key in keys {
-            let span = self.span(&key.range);
-            let message = format!("`{}` here is not supported by this version and is left out", key.name);
-            self.diags.push(
-                Diagnostic::warning(Code::NotSupported, message)
-                    .at(span, "not read")
-                    .help("write the semantic layer under `semantic_models:` and `metrics:` of the file"),
-            );
-        }
+        Some(ColumnPatch { info, tests: self.tests(read.tests), semantics })
     }
 
     pub fn tests(&self, tests: Vec<Node>) -> Vec<TestEntry> {
@@ -495,8 +517,7 @@ struct NodeFields {
     versions: Vec<Node>,
     deprecation: Option<Dated>,
     time_spine: Option<TimeSpine>,
-    /// Keys of the form of the semantic layer that dbt 1.12 writes on models.
-    semantics: Vec<Key>,
+    semantics: Option<SemanticKeys>,
     relation: Option<(String, Range<u32>)>,
     signature: Option<FunctionDetail>,
 }
@@ -521,21 +542,11 @@ impl NodeFields {
             } else {
                 None
             },
-            semantics: if model { taken_keys(fields, SEMANTIC_KEYS) } else { Vec::new() },
+            semantics: model.then(|| SemanticKeys::take(fields)),
             signature: if kind == ResourceType::Function { signature(fields) } else { None },
             relation: if kind == ResourceType::Snapshot { fields.spanned_str("relation") } else { None },
         })
     }
-}
-
-/// The semantic layer written on models and columns, as from dbt 1.12 on.
-const SEMANTIC_KEYS: &[&str] =
-    &["semantic_model", "metrics", "primary_entity", "agg_time_dimension", "derived_semantics"];
-const SEMANTIC_COLUMN_KEYS: &[&str] = &["entity", "dimension"];
-
-fn taken_keys(fields: &mut Fields<'_>, names: &[&'static str]) -> Vec<Key> {
-    let set = |(key, node): (Key, Node)| (!node.is_null()).then_some(key);
-    names.iter().filter_map(|name| fields.entry(name).and_then(set)).collect()
 }
 
 fn time_spine(fields: &mut Fields<'_>, node: Node) -> Option<TimeSpine> {
@@ -596,7 +607,8 @@ struct ColumnFields {
     constraints: Vec<Node>,
     granularity: Option<String>,
     tests: Vec<Node>,
-    semantics: Vec<Key>,
+    dimension: Option<Node>,
+    entity: Option<Node>,
 }
 
 /// Keys of other adapters.
@@ -615,9 +627,10 @@ impl ColumnFields {
             meta: fields.map("meta"),
             config: fields.map("config"),
             constraints: fields.list("constraints"),
-            granularity: fields.str("granularity"),
+            granularity: choice(fields, "granularity", GRANULARITIES),
             tests: take_tests(fields),
-            semantics: taken_keys(fields, SEMANTIC_COLUMN_KEYS),
+            dimension: fields.take("dimension").filter(|node| !node.is_null()),
+            entity: fields.take("entity").filter(|node| !node.is_null()),
         })
     }
 }

@@ -8,7 +8,7 @@ use super::Setup;
 use super::call::{Call, parse_call};
 use super::metric::MetricEntry;
 use super::properties::{Place, Reader, raw_config, required_name};
-use crate::diag::{Code, Diagnostic, Span, suggest};
+use crate::diag::{self, Code, Diagnostic, Span, suggest};
 use crate::manifest::semantic::{
     AggregationParams, Defaults, Dimension, DimensionTypeParams, ElementConfig, Entity, Filter, Filters, GRANULARITIES,
     Identity, Measure, NonAdditiveDimension, SemanticModel, ValidityParams,
@@ -16,17 +16,31 @@ use crate::manifest::semantic::{
 use crate::manifest::{Config, RefCall, ResourceType, merge};
 use crate::yaml::{Fields, Node, Yaml};
 
-const ENTITIES: &[&str] = &["primary", "unique", "foreign", "natural"];
-const DIMENSIONS: &[&str] = &["categorical", "time"];
-const AGGREGATIONS: &[&str] =
+pub const ENTITIES: &[&str] = &["primary", "unique", "foreign", "natural"];
+pub const DIMENSIONS: &[&str] = &["categorical", "time"];
+pub const AGGREGATIONS: &[&str] =
     &["sum", "min", "max", "count", "count_distinct", "sum_boolean", "average", "median", "percentile"];
 
 /// A semantic model as written.
 #[derive(Debug)]
 pub struct SemanticModelEntry {
     described: Described,
-    read: SemanticModelFields,
+    content: Content,
     call: RefCall,
+}
+
+/// What a semantic model says, wherever it is written.
+#[derive(Debug)]
+pub struct Content {
+    /// `ref('orders')`
+    pub model: String,
+    pub description: Option<String>,
+    pub label: Option<String>,
+    pub defaults: Option<Defaults>,
+    pub entities: Vec<Entity>,
+    pub dimensions: Vec<Dimension>,
+    pub measures: Vec<Measure>,
+    pub primary_entity: Option<String>,
 }
 
 /// What semantic models, metrics and saved queries have in common.
@@ -42,14 +56,9 @@ pub struct Described {
 #[derive(Debug)]
 struct SemanticModelFields {
     name: (String, Range<u32>),
-    model: (String, Range<u32>),
-    description: Option<String>,
-    label: Option<String>,
-    defaults: Option<Defaults>,
-    entities: Vec<Entity>,
-    dimensions: Vec<Dimension>,
-    measures: Vec<Measure>,
-    primary_entity: Option<String>,
+    /// Where the content's is written.
+    model: Range<u32>,
+    content: Content,
     config: Option<Node>,
 }
 
@@ -62,12 +71,11 @@ pub fn read_semantic_model(reader: &mut Reader<'_>, mut entry: Node) -> Option<S
             items.iter_mut().for_each(|item| describe(reader, item));
         }
     }
-    let mut read = reader.fields(entry, "semantic model", |fields| {
+    let read = reader.fields(entry, "semantic model", |fields| {
         let (name, model) = (required_name(fields), fields.required_spanned_str("model"));
         let (name, model) = (name?, model?);
-        Some(SemanticModelFields {
-            name,
-            model,
+        let content = Content {
+            model: model.0,
             description: fields.str("description"),
             label: fields.str("label"),
             defaults: fields.map_node("defaults").and_then(|node| {
@@ -79,18 +87,19 @@ pub fn read_semantic_model(reader: &mut Reader<'_>, mut entry: Node) -> Option<S
             dimensions: elements(fields, "dimensions", "dimension", dimension),
             measures: elements(fields, "measures", "measure", measure),
             primary_entity: fields.str("primary_entity"),
-            config: fields.take("config"),
-        })
+        };
+        Some(SemanticModelFields { name, model: model.1, content, config: fields.take("config") })
     })?;
-    let Some(Call::Ref(call)) = parse_call(&read.model.0) else {
-        let message = format!("semantic model `{}` has the model `{}`", read.name.0, read.model.0);
-        let span = reader.span(&read.model.1);
+    let Some(Call::Ref(call)) = parse_call(&read.content.model) else {
+        let message = format!("semantic model `{}` has the model `{}`", read.name.0, read.content.model);
+        let span = reader.span(&read.model);
         reader.diags.push(Diagnostic::error(Code::InvalidValue, message).at(span, "write `ref('…')`"));
         return None;
     };
-    let config = reader.config(ResourceType::SemanticModel, read.config.take());
-    let (name, place) = (read.name.0.clone(), reader.place(&read.name.1));
-    Some(SemanticModelEntry { described: Described { place, body, name, config, unrendered_config }, read, call })
+    let config = reader.config(ResourceType::SemanticModel, read.config);
+    let (name, place) = (read.name.0, reader.place(&read.name.1));
+    let described = Described { place, body, name, config, unrendered_config };
+    Some(SemanticModelEntry { described, content: read.content, call })
 }
 
 /// The value of a key, to be changed.
@@ -110,7 +119,7 @@ pub fn describe(reader: &mut Reader<'_>, entry: &mut Node) {
 }
 
 /// The items of a list, each read by `read`; what cannot be read is reported and left out.
-fn elements<T>(
+pub fn elements<T>(
     fields: &mut Fields<'_>,
     key: &'static str,
     what: &str,
@@ -137,14 +146,7 @@ fn dimension(fields: &mut Fields<'_>) -> Option<Dimension> {
     let (name, kind) = (fields.required_str("name"), required_choice(fields, "type", DIMENSIONS));
     let type_params = fields.map_node("type_params").and_then(|node| {
         fields.nested(node, "`type_params`", |inner| {
-            let validity_params = inner.map_node("validity_params").and_then(|node| {
-                inner.nested(node, "`validity_params`", |ends| {
-                    Some(ValidityParams {
-                        is_start: ends.bool("is_start").unwrap_or(false),
-                        is_end: ends.bool("is_end").unwrap_or(false),
-                    })
-                })
-            });
+            let validity_params = validity_params(inner);
             let time_granularity = required_choice(inner, "time_granularity", GRANULARITIES)?;
             Some(DimensionTypeParams { time_granularity, validity_params })
         })
@@ -161,6 +163,16 @@ fn dimension(fields: &mut Fields<'_>) -> Option<Dimension> {
         config: element_config(fields),
     };
     (!dimension.name.is_empty()).then_some(dimension)
+}
+
+pub fn validity_params(fields: &mut Fields<'_>) -> Option<ValidityParams> {
+    let node = fields.map_node("validity_params")?;
+    fields.nested(node, "`validity_params`", |ends| {
+        Some(ValidityParams {
+            is_start: ends.bool("is_start").unwrap_or(false),
+            is_end: ends.bool("is_end").unwrap_or(false),
+        })
+    })
 }
 
 fn measure(fields: &mut Fields<'_>) -> Option<Measure> {
@@ -196,7 +208,7 @@ fn measure(fields: &mut Fields<'_>) -> Option<Measure> {
     (!measure.name.is_empty()).then_some(measure)
 }
 
-fn number(fields: &mut Fields<'_>, key: &'static str) -> Option<f64> {
+pub fn number(fields: &mut Fields<'_>, key: &'static str) -> Option<f64> {
     let node = fields.take(key).filter(|node| !node.is_null())?;
     let number = match node.value {
         Yaml::Float(value) => Some(value),
@@ -212,7 +224,7 @@ fn number(fields: &mut Fields<'_>, key: &'static str) -> Option<f64> {
 }
 
 /// `config` of an element: its `meta`.
-fn element_config(fields: &mut Fields<'_>) -> ElementConfig {
+pub fn element_config(fields: &mut Fields<'_>) -> ElementConfig {
     let config = fields.map_node("config").and_then(|node| {
         fields.nested(node, "config", |inner| {
             Some(ElementConfig { meta: inner.map("meta").map(|meta| meta.to_json()).unwrap_or_default() })
@@ -235,15 +247,20 @@ pub fn expression(fields: &mut Fields<'_>) -> Option<String> {
 /// One of the known values; anything else is reported with the nearest one.
 pub fn choice(fields: &mut Fields<'_>, key: &'static str, known: &[&str]) -> Option<String> {
     let (value, range) = fields.spanned_str(key)?;
+    let span = fields.span(&range);
+    chosen(&value, span, key, known).map_err(|error| fields.report(*error)).ok()
+}
+
+/// # Errors
+/// It is none of the known values.
+pub fn chosen(value: &str, span: Span, key: &str, known: &[&str]) -> diag::Result<String> {
     let lower = value.to_lowercase();
     if known.contains(&lower.as_str()) {
-        return Some(lower);
+        return Ok(lower);
     }
-    let label = suggest::nearest(&value, known.iter().copied())
+    let label = suggest::nearest(value, known.iter().copied())
         .map_or_else(|| format!("one of {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
-    let span = fields.span(&range);
-    fields.report(Diagnostic::error(Code::InvalidValue, format!("`{value}` is no `{key}`")).at(span, label));
-    None
+    Err(Box::new(Diagnostic::error(Code::InvalidValue, format!("`{value}` is no `{key}`")).at(span, label)))
 }
 
 pub fn required_choice(fields: &mut Fields<'_>, key: &'static str, known: &[&str]) -> Option<String> {
@@ -289,36 +306,41 @@ impl Described {
 }
 
 impl SemanticModelEntry {
+    /// What a model's entry says of the model itself.
+    pub fn of_model(model: &str, described: Described, content: Content) -> Self {
+        Self { described, content, call: RefCall::to(model) }
+    }
+
     /// The semantic model, and the metrics that its measures ask for.
     pub fn build(self, setup: &Setup<'_>) -> (SemanticModel, Vec<MetricEntry>) {
-        let Self { described, mut read, call } = self;
+        let Self { described, mut content, call } = self;
         let identity = described.identity(ResourceType::SemanticModel);
         let (config, _) = described.merged(setup, ResourceType::SemanticModel, &identity.fqn);
         let meta = config.meta().cloned().unwrap_or_default();
         let given = json!({"enabled": config.enabled(), "meta": meta});
         let mut created = Vec::new();
-        for measure in &mut read.measures {
+        for measure in &mut content.measures {
             if std::mem::take(&mut measure.create_metric) {
                 created.push(MetricEntry::of_measure(measure, &described, given.clone()));
             }
         }
-        let elements = read.entities.iter_mut().map(|entity| &mut entity.config);
-        let elements = elements.chain(read.dimensions.iter_mut().map(|dimension| &mut dimension.config));
-        for element in elements.chain(read.measures.iter_mut().map(|measure| &mut measure.config)) {
+        let elements = content.entities.iter_mut().map(|entity| &mut entity.config);
+        let elements = elements.chain(content.dimensions.iter_mut().map(|dimension| &mut dimension.config));
+        for element in elements.chain(content.measures.iter_mut().map(|measure| &mut measure.config)) {
             let own = std::mem::replace(&mut element.meta, meta.clone());
             element.meta.extend(own);
         }
         let model = SemanticModel {
             identity,
-            model: read.model.0,
+            model: content.model,
             node_relation: None,
-            description: read.description,
-            label: read.label,
-            defaults: read.defaults,
-            entities: read.entities,
-            measures: read.measures,
-            dimensions: read.dimensions,
-            primary_entity: read.primary_entity,
+            description: content.description,
+            label: content.label,
+            defaults: content.defaults,
+            entities: content.entities,
+            measures: content.measures,
+            dimensions: content.dimensions,
+            primary_entity: content.primary_entity,
             refs: vec![call],
             depends_on_nodes: Vec::new(),
             config,

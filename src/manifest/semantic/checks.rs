@@ -4,7 +4,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Dimension, GRANULARITIES, Identity, Measure, Metric, MetricKind, SemanticModel, TimeWindow, place_of};
+use super::{
+    AggregationParams, ConversionTypeParams, Dimension, GRANULARITIES, Identity, Measure, Metric, MetricKind,
+    NonAdditiveDimension, SemanticModel, TimeWindow, place_of,
+};
 use crate::diag::{Code, Deprecation, Diagnostic, suggest};
 use crate::manifest::parse::first_line;
 use crate::manifest::{Detail, Manifest, Node};
@@ -66,21 +69,11 @@ impl<'a> Checks<'a> {
             let column = &spine.standard_granularity_column;
             match node.columns.get(column) {
                 None => self.spine_problem(node, format!("`{column}` is no column of it"), "describe the column"),
-                Some(found) => match found.granularity.as_deref() {
-                    None => {
-                        self.spine_problem(
-                            node,
-                            format!("its column `{column}` has no granularity"),
-                            "write `granularity: day`",
-                        );
-                    }
-                    Some(grain) if !GRANULARITIES.contains(&grain.to_lowercase().as_str()) => {
-                        let hint = suggest::nearest(grain, GRANULARITIES.iter().copied()).unwrap_or("day");
-                        let problem = format!("`{grain}` is no granularity");
-                        self.spine_problem(node, problem, &format!("did you mean `{hint}`?"));
-                    }
-                    Some(_) => {}
-                },
+                Some(found) if found.granularity.is_none() => {
+                    let problem = format!("its column `{column}` has no granularity");
+                    self.spine_problem(node, problem, "write `granularity: day`");
+                }
+                Some(_) => {}
             }
             for custom in &spine.custom_granularities {
                 let column = custom.column_name.as_ref().unwrap_or(&custom.name);
@@ -210,8 +203,14 @@ impl<'a> Checks<'a> {
         for dimension in
             model.dimensions.iter().filter(|dimension| dimension.is_time() && dimension.type_params.is_none())
         {
-            let message = format!("time dimension `{}` has no `type_params`", dimension.name);
-            self.report(identity, &dimension.name, message, "write `type_params: {time_granularity: day}`");
+            let message = format!("time dimension `{}` of `{}` has no granularity", dimension.name, identity.name);
+            let place = place_of(&identity.body, &dimension.name);
+            self.diags.push(
+                Diagnostic::deprecated(Deprecation::TimeDimensionsRequireGranularity, message)
+                    .at(place, "write `type_params: {time_granularity: day}`")
+                    .help("on a column, write `granularity: day` and `dimension: {type: time}`: dbt 1.12 leaves the granularity out beside `dimension: time`")
+                    .node(&*identity.unique_id),
+            );
         }
     }
 
@@ -247,33 +246,85 @@ impl<'a> Checks<'a> {
     }
 
     fn measure(&mut self, model: &SemanticModel, measure: &Measure) {
-        let identity = &model.identity;
-        let name = &measure.name;
-        let default = model.defaults.as_ref().and_then(|defaults| defaults.agg_time_dimension.as_ref());
-        let time = match measure.agg_time_dimension.as_ref().or(default) {
+        let aggregation = Aggregation {
+            what: "measure",
+            name: &measure.name,
+            identity: &model.identity,
+            agg: &measure.agg,
+            expr: measure.expr.as_deref(),
+            params: measure.agg_params.as_ref(),
+            time: measure.agg_time_dimension.as_deref(),
+            additive: measure.non_additive_dimension.as_ref(),
+        };
+        self.aggregation(model, &aggregation);
+    }
+
+    /// dbt looks at such a metric as far as it counts only: what else MetricFlow would refuse is warned of.
+    fn aggregated(&mut self, metric: &Metric) {
+        let Some(params) = &metric.type_params.metric_aggregation_params else { return };
+        let Some(model) = self.model_of(metric) else { return };
+        let aggregation = Aggregation {
+            what: "metric",
+            name: &metric.identity.name,
+            identity: &metric.identity,
+            agg: &params.agg,
+            expr: metric.type_params.expr.as_deref(),
+            params: params.agg_params.as_ref(),
+            time: params.agg_time_dimension.as_deref(),
+            additive: params.non_additive_dimension.as_ref(),
+        };
+        self.aggregation(model, &aggregation);
+    }
+
+    /// The semantic model whose rows a metric aggregates itself.
+    fn model_of(&self, metric: &Metric) -> Option<&'a SemanticModel> {
+        let params = metric.type_params.metric_aggregation_params.as_ref()?;
+        let id = format!("semantic_model.{}.{}", metric.identity.package, params.semantic_model);
+        self.manifest.semantic_models.get(id.as_str()).map(|model| &**model)
+    }
+
+    /// An error in a measure, a warning in a metric.
+    fn tell(&mut self, aggregation: &Aggregation<'_>, word: &str, message: String, label: &str) {
+        match aggregation.what {
+            "measure" => self.report(aggregation.identity, word, message, label),
+            _ => self.warn(aggregation.identity, word, message, label),
+        }
+    }
+
+    fn aggregation(&mut self, model: &SemanticModel, aggregation: &Aggregation<'_>) {
+        let Aggregation { what, name, .. } = *aggregation;
+        let default = model.defaults.as_ref().and_then(|defaults| defaults.agg_time_dimension.as_deref());
+        let time = match aggregation.time.or(default) {
             None => {
-                let message = format!("measure `{name}` has no time dimension to aggregate over");
-                let label = "set `agg_time_dimension`, here or under `defaults` of the semantic model";
-                self.report(identity, name, message, label);
+                let message = format!("{what} `{name}` has no time dimension to aggregate over");
+                let label = match what {
+                    "measure" => "set `agg_time_dimension`, here or under `defaults` of the semantic model",
+                    _ => "set `agg_time_dimension`, here or of the model",
+                };
+                self.tell(aggregation, name, message, label);
                 None
             }
             Some(dimension) => {
                 let found = time_dimension(model, dimension);
-                if found.is_none() && measure.agg_time_dimension.is_some() {
-                    let message = format!("measure `{name}` has the time dimension `{dimension}`");
-                    self.report(identity, dimension, message, &no_time_dimension(model, dimension));
+                // A default that is none is told of its semantic model.
+                if found.is_none() && Some(dimension) != default {
+                    let message = format!("{what} `{name}` has the time dimension `{dimension}`");
+                    self.tell(aggregation, dimension, message, &no_time_dimension(model, dimension));
                 }
                 found
             }
         };
-        let params = measure.agg_params.as_ref();
+        let params = aggregation.params;
         let percentile = params.and_then(|params| params.percentile);
-        let problem = match (measure.agg.as_str(), measure.expr.as_deref()) {
+        let problem = match (aggregation.agg, aggregation.expr) {
             ("count", None) => Some("counts nothing: write `expr: 1` to count rows"),
             ("count", Some(expr)) if expr.to_lowercase().starts_with("distinct ") => {
                 Some("counts distinct values: use `agg: count_distinct`")
             }
-            ("percentile", _) if percentile.is_none() => Some("needs `agg_params: {percentile: …}`"),
+            ("percentile", _) if percentile.is_none() && what == "measure" => {
+                Some("needs `agg_params: {percentile: …}`")
+            }
+            ("percentile", _) if percentile.is_none() => Some("needs `percentile: …`"),
             ("percentile", _) if percentile.is_some_and(|value| value <= 0.0 || value >= 1.0) => {
                 Some("has a percentile that is not between 0 and 1")
             }
@@ -285,39 +336,43 @@ impl<'a> Checks<'a> {
                 .filter(|params| {
                     percentile.is_some() || params.use_discrete_percentile || params.use_approximate_percentile
                 })
-                .map(|_| "has `agg_params`, which only percentiles have"),
+                .map(|_| "has a percentile, which its aggregation has not"),
         };
         if let Some(problem) = problem {
-            self.report(identity, name, format!("measure `{name}` {problem}"), "");
+            let message = format!("{what} `{name}` {problem}");
+            match aggregation.agg {
+                "count" => self.report(aggregation.identity, name, message, ""),
+                _ => self.tell(aggregation, name, message, ""),
+            }
         }
-        self.non_additive(model, measure, time);
+        self.non_additive(model, aggregation, time);
     }
 
-    fn non_additive(&mut self, model: &SemanticModel, measure: &Measure, time: Option<&Dimension>) {
-        let Some(additive) = &measure.non_additive_dimension else { return };
-        let (identity, name) = (&model.identity, &measure.name);
+    fn non_additive(&mut self, model: &SemanticModel, aggregation: &Aggregation<'_>, time: Option<&Dimension>) {
+        let Aggregation { what, name, additive: Some(additive), .. } = *aggregation else { return };
         match time_dimension(model, &additive.name) {
             None => {
-                let message = format!("measure `{name}` is not additive over `{}`", additive.name);
-                self.report(identity, &additive.name, message, &no_time_dimension(model, &additive.name));
+                let message = format!("{what} `{name}` is not additive over `{}`", additive.name);
+                self.tell(aggregation, &additive.name, message, &no_time_dimension(model, &additive.name));
             }
             Some(dimension) if time.is_some_and(|time| time.granularity() != dimension.granularity()) => {
                 let message = format!(
-                    "measure `{name}` is not additive over `{}`, of another granularity than its own time",
+                    "{what} `{name}` is not additive over `{}`, of another granularity than its own time",
                     additive.name
                 );
-                self.report(identity, &additive.name, message, "");
+                self.tell(aggregation, &additive.name, message, "");
             }
             Some(_) => {}
         }
         if !matches!(additive.window_choice.as_str(), "min" | "max") {
-            let message = format!("`window_choice` of measure `{name}` must be `min` or `max`");
-            self.report(identity, "window_choice", message, "");
+            let key = if what == "measure" { "window_choice" } else { "window_agg" };
+            let message = format!("`{key}` of {what} `{name}` must be `min` or `max`");
+            self.tell(aggregation, key, message, "");
         }
         for group in &additive.window_groupings {
             if !model.entities.iter().any(|entity| entity.name == *group) {
-                let message = format!("measure `{name}` groups by `{group}`, which is no entity of its semantic model");
-                self.report(identity, group, message, "");
+                let message = format!("{what} `{name}` groups by `{group}`, which is no entity of its semantic model");
+                self.tell(aggregation, group, message, "");
             }
         }
     }
@@ -369,7 +424,8 @@ impl<'a> Checks<'a> {
                 MetricKind::Cumulative => self.cumulative(metric),
                 MetricKind::Derived => self.derived(metric),
                 MetricKind::Conversion => self.conversion(metric),
-                MetricKind::Simple | MetricKind::Ratio => {}
+                MetricKind::Simple => self.aggregated(metric),
+                MetricKind::Ratio => {}
             }
         }
     }
@@ -455,18 +511,23 @@ impl<'a> Checks<'a> {
         let properties = params.constant_properties.iter().flatten();
         let base: Vec<&str> = properties.clone().map(|property| property.base_property.as_str()).collect();
         let conversion: Vec<&str> = properties.map(|property| property.conversion_property.as_str()).collect();
-        for (input, properties) in [(&params.base_measure, base), (&params.conversion_measure, conversion)] {
-            let Some((model, measure)) = self.find_measure(&input.name) else { continue };
-            let counts = match measure.agg.as_str() {
+        for (is_base, properties) in [(true, base), (false, conversion)] {
+            let Some(Counted { what, name, agg, expr, model, filtered }) = self.counted(metric, params, is_base) else {
+                continue;
+            };
+            let counts = match agg {
                 "count" | "count_distinct" => true,
-                "sum" => measure.expr.as_deref() == Some("1"),
+                "sum" => expr == Some("1"),
                 _ => false,
             };
             if !counts {
-                let message =
-                    format!("measure `{}` of conversion metric `{}` does not count", measure.name, identity.name);
+                let message = format!("{what} `{name}` of conversion metric `{}` does not count", identity.name);
                 let label = "conversions are of `count`, `count_distinct` or `sum` of 1";
-                self.report(identity, &measure.name, message, label);
+                self.report(identity, name, message, label);
+            }
+            if filtered && !is_base {
+                let message = format!("{what} `{name}` of conversion metric `{}` has a filter", identity.name);
+                self.warn(identity, name, message, "MetricFlow does not support that on the conversion in full");
             }
             let elements = || {
                 let entities = model.entities.iter().map(|entity| entity.name.as_str());
@@ -481,6 +542,41 @@ impl<'a> Checks<'a> {
                 self.report(identity, property, message, "");
             }
         }
+    }
+
+    /// One of the two things that a conversion metric counts.
+    fn counted<'m>(&mut self, metric: &Metric, params: &'m ConversionTypeParams, is_base: bool) -> Option<Counted<'m>>
+    where
+        'a: 'm,
+    {
+        let (measure, input) = match is_base {
+            true => (&params.base_measure, &params.base_metric),
+            false => (&params.conversion_measure, &params.conversion_metric),
+        };
+        if let Some(input) = measure {
+            let (model, measure) = self.find_measure(&input.name)?;
+            let (agg, expr) = (measure.agg.as_str(), measure.expr.as_deref());
+            return Some(Counted {
+                what: "measure",
+                name: &input.name,
+                agg,
+                expr,
+                model,
+                filtered: input.filter.is_some(),
+            });
+        }
+        let input = input.as_ref()?;
+        let found = self.manifest.metrics.values().find(|found| found.identity.name == input.name)?;
+        let (Some(aggregated), Some(model)) = (&found.type_params.metric_aggregation_params, self.model_of(found))
+        else {
+            let message =
+                format!("conversion metric `{}` cannot be of metric `{}`", metric.identity.name, found.identity.name);
+            let label = "only simple metrics that are written on a model can be counted";
+            self.report(&metric.identity, &found.identity.name, message, label);
+            return None;
+        };
+        let (agg, expr) = (aggregated.agg.as_str(), found.type_params.expr.as_deref());
+        Some(Counted { what: "metric", name: &input.name, agg, expr, model, filtered: input.filter.is_some() })
     }
 
     fn find_measure(&self, name: &str) -> Option<(&'a SemanticModel, &'a Measure)> {
@@ -499,6 +595,30 @@ impl<'a> Checks<'a> {
             }
         }
     }
+}
+
+/// What aggregates rows: a measure, or a metric on a model.
+#[derive(Clone, Copy)]
+struct Aggregation<'m> {
+    what: &'static str,
+    name: &'m str,
+    /// Of the entry that it is written in.
+    identity: &'m Identity,
+    agg: &'m str,
+    expr: Option<&'m str>,
+    params: Option<&'m AggregationParams>,
+    time: Option<&'m str>,
+    additive: Option<&'m NonAdditiveDimension>,
+}
+
+/// What a conversion metric counts.
+struct Counted<'m> {
+    what: &'static str,
+    name: &'m str,
+    agg: &'m str,
+    expr: Option<&'m str>,
+    model: &'m SemanticModel,
+    filtered: bool,
 }
 
 fn time_dimension<'m>(model: &'m SemanticModel, name: &str) -> Option<&'m Dimension> {

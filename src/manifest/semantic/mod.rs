@@ -236,20 +236,49 @@ pub struct MetricTypeParams {
     pub metrics: Vec<InputMetric>,
     pub conversion_type_params: Option<ConversionTypeParams>,
     pub cumulative_type_params: Option<CumulativeTypeParams>,
-    /// Of the form that dbt 1.12 writes on models, which is not read.
+    /// Of a simple metric that is written on a model and needs no measure.
+    pub metric_aggregation_params: Option<MetricAggregation>,
+    /// Always null: dbt reads it on a metric and drops it.
     #[serde(default)]
-    pub metric_aggregation_params: (),
+    pub fill_nulls_with: (),
+    #[serde(default)]
+    pub join_to_timespine: bool,
+    /// `hidden` in the properties file; none where the metric is in the older form, with `type_params`.
+    pub is_private: Option<bool>,
 }
 
 impl MetricTypeParams {
-    /// The metrics that a derived or ratio metric is computed from.
+    /// The metric is written without `type_params`.
+    pub fn is_flat(&self) -> bool {
+        self.is_private.is_some()
+    }
+
+    /// The metrics that a metric is computed from.
     pub fn input_metrics(&self, kind: MetricKind) -> Vec<&InputMetric> {
+        let cumulative = || self.cumulative_type_params.iter().flat_map(|params| &params.metric);
+        let conversion = || {
+            self.conversion_type_params
+                .iter()
+                .flat_map(|params| params.base_metric.iter().chain(&params.conversion_metric))
+        };
         match kind {
             MetricKind::Ratio => self.numerator.iter().chain(&self.denominator).collect(),
             MetricKind::Derived => self.metrics.iter().collect(),
-            _ => Vec::new(),
+            MetricKind::Cumulative => cumulative().collect(),
+            MetricKind::Conversion => conversion().collect(),
+            MetricKind::Simple => Vec::new(),
         }
     }
+}
+
+/// How a simple metric without a measure aggregates rows of its semantic model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Stored!)]
+pub struct MetricAggregation {
+    pub semantic_model: String,
+    pub agg: String,
+    pub agg_params: Option<AggregationParams>,
+    pub agg_time_dimension: Option<String>,
+    pub non_additive_dimension: Option<NonAdditiveDimension>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Stored!)]
@@ -279,8 +308,11 @@ pub struct TimeWindow {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Stored!)]
 pub struct ConversionTypeParams {
-    pub base_measure: InputMeasure,
-    pub conversion_measure: InputMeasure,
+    /// Either measures or metrics are set.
+    pub base_measure: Option<InputMeasure>,
+    pub conversion_measure: Option<InputMeasure>,
+    pub base_metric: Option<InputMetric>,
+    pub conversion_metric: Option<InputMetric>,
     pub entity: String,
     pub calculation: String,
     pub window: Option<TimeWindow>,
@@ -298,9 +330,8 @@ pub struct CumulativeTypeParams {
     pub window: Option<TimeWindow>,
     pub grain_to_date: Option<String>,
     pub period_agg: String,
-    /// Of the form that dbt 1.12 writes on models, which is not read.
-    #[serde(default)]
-    pub metric: (),
+    /// What it sums up, unless that is a measure.
+    pub metric: Option<InputMetric>,
 }
 
 /// Conditions that all hold. MetricFlow renders the Jinja in them.

@@ -156,7 +156,7 @@ impl Resolver<'_> {
         let (kind, params) = (metric.kind, &metric.type_params);
         let asker = Asker::of("metric", &metric.identity);
         let conversion = params.conversion_type_params.iter();
-        let conversion = conversion.flat_map(|params| [&params.base_measure, &params.conversion_measure]);
+        let conversion = conversion.flat_map(|params| params.base_measure.iter().chain(&params.conversion_measure));
         let measures: Vec<&InputMeasure> = match kind {
             super::MetricKind::Simple | super::MetricKind::Cumulative => params.measure.iter().collect(),
             super::MetricKind::Conversion => conversion.collect(),
@@ -168,10 +168,17 @@ impl Resolver<'_> {
                 extend(&mut settled.depends_on, vec![model]);
             }
         }
+        if let Some(aggregation) = &params.metric_aggregation_params {
+            let model = self.semantic_model(&asker, &aggregation.semantic_model);
+            extend(&mut settled.depends_on, model.into_iter().collect());
+        }
+        // As in dbt, these have no measures of their inputs.
+        let direct = matches!(kind, super::MetricKind::Cumulative | super::MetricKind::Conversion);
         for input in params.input_metrics(kind) {
             if let Some(found) = self.metric(&asker, std::slice::from_ref(&input.name)) {
-                for measure in self.settle(&found).measures {
-                    push(&mut settled.measures, &measure);
+                let below = self.settle(&found).measures;
+                for measure in below.iter().filter(|_| !direct) {
+                    push(&mut settled.measures, measure);
                 }
                 extend(&mut settled.depends_on, vec![found]);
             }
@@ -186,6 +193,21 @@ impl Resolver<'_> {
         let message = format!("metric `{}` is computed from itself", asker.name);
         let problem = asker.problem(Code::Cycle, message, asker.name, "by way of its input metrics".to_owned());
         self.diags.push(problem);
+    }
+
+    /// The semantic model of the model that a metric is written on.
+    fn semantic_model(&mut self, asker: &Asker<'_>, name: &str) -> Option<UniqueId> {
+        let id: UniqueId = format!("semantic_model.{}.{name}", asker.package).into();
+        if self.manifest.semantic_models.contains_key(&id) {
+            return Some(id);
+        }
+        // Where it is not switched off, its own problem has been reported.
+        if self.manifest.disabled.contains_key(&id) {
+            let message = format!("metric `{}` aggregates semantic model `{name}`, which is disabled", asker.name);
+            let label = "its semantic model is switched off".to_owned();
+            self.diags.push(asker.problem(Code::DisabledRef, message, asker.name, label));
+        }
+        None
     }
 
     /// The semantic model with this measure.
