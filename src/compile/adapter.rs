@@ -11,7 +11,7 @@ use super::objects::table::{TableObject, value_cell};
 use super::objects::{given, text};
 use super::results::ResponseObject;
 use super::scope::{self, Scope};
-use super::{catalog, constraints};
+use super::{catalog, constraints, refusal};
 use crate::adapter::session::Session;
 use crate::adapter::{Adapter, Capabilities, Column, DbError, Relation, Swap, Upsert, seed, shorten};
 use crate::diag::{Code, Diagnostic};
@@ -146,6 +146,8 @@ impl Object for AdapterObject {
             "render_raw_model_constraints" => constraints::model(&scope, &a.take("raw_constraints")?)?,
             "get_incremental_strategy_macro" => strategy_macro(state, &mut a)?,
             "get_hard_deletes_behavior" => hard_deletes(state, &a.take("config")?)?,
+            "refuse" => refusal::refuse(&mut a)?,
+            "attempt" => refusal::attempt(&scope, &mut a)?,
             "execute"
             | "add_query"
             | "run_sql_for_tests"

@@ -16,6 +16,7 @@ mod nouns;
 pub mod objects;
 mod query_comment;
 mod refs;
+mod refusal;
 pub mod results;
 mod runtime;
 mod scope;

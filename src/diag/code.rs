@@ -32,6 +32,7 @@ codes! {
     DeprecatedModel = "deprecated-model",
     DeprecationsSummary = "deprecations-summary",
     DisabledRef = "disabled-ref",
+    DuplicateKey = "duplicate-key",
     DuplicateName = "duplicate-name",
     EnvVarNotSet = "env-var-not-set",
     File = "file",

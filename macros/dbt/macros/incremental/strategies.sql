@@ -49,6 +49,14 @@
   {{ return(adapter.dispatch('get_incremental_microbatch_sql', 'dbt')(arg_dict)) }}
 {% endmacro %}
 
+{# The indexes that the model's strategy looks rows up by. #}
+{% macro create_strategy_indexes(relation) %}
+  {{ return(adapter.dispatch('create_strategy_indexes', 'dbt')(relation)) }}
+{% endmacro %}
+
+{% macro default__create_strategy_indexes(relation) %}
+{% endmacro %}
+
 {# Said before anything is built: a first run needs no strategy, and would pass. #}
 {% macro validate_incremental_strategy(strategy) %}
   {%- set built_in = ['append', 'delete+insert', 'merge', 'insert_overwrite', 'microbatch'] -%}

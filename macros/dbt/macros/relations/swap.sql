@@ -26,5 +26,6 @@
     {{ get_create_table_as_sql(false, intermediate_relation, sql) }}
   {%- endcall -%}
   {%- do create_indexes(intermediate_relation) -%}
+  {%- do create_strategy_indexes(intermediate_relation) -%}
   {%- do return(swap_relations(intermediate_relation, target_relation, existing_relation)) -%}
 {% endmacro %}

@@ -1,7 +1,18 @@
-{% macro mysql__get_incremental_merge_sql(arg_dict) %}
-  {{ raise_unsupported_strategy('merge') }}
+{% macro mysql__supported_incremental_strategies() %}
+  {{ return(['append', 'delete+insert', 'merge', 'microbatch']) }}
 {% endmacro %}
 
-{% macro mysql__supported_incremental_strategies() %}
-  {{ return(['append', 'delete+insert', 'microbatch']) }}
+{# Made on the table that is about to be published, so that the first increment finds it. #}
+{% macro mysql__create_strategy_indexes(relation) %}
+  {%- set strategy = config.get('incremental_strategy') or 'default' -%}
+  {%- set lookup = config.get('event_time') if strategy == 'microbatch' else config.get('unique_key') -%}
+  {%- if model.config.materialized == 'incremental' and lookup and strategy in ['default', 'delete+insert', 'merge', 'microbatch'] -%}
+    {%- set keys = mysql_required_keys(relation, none, lookup) if strategy == 'merge' else mysql_key_columns(relation, none, lookup) -%}
+    {%- if keys is not none -%}
+      {%- set indexes = mysql_indexes(relation) -%}
+      {%- set predicates = config.get('predicates') or config.get('incremental_predicates') -%}
+      {%- set unique = strategy == 'merge' and mysql_merges_by_upsert(keys, indexes, predicates) -%}
+      {%- do mysql_ensure_key_index(relation, keys, indexes, unique) -%}
+    {%- endif -%}
+  {%- endif -%}
 {% endmacro %}
