@@ -388,6 +388,11 @@ MUTATIONS: dict[str, Callable[[Bench], None]] = {
     ),
     "naming": toggled("macros/names.sql", "custom or 'x'", "custom or 'y'"),
     "semantic model": toggled("models/semantic.yml", "expr: code", "expr: name"),
+    "a model of a plain file is a semantic model": toggled(
+        "models/plain/off.yml",
+        "- name: delta",
+        "- semantic_model: {name: rows}\n    primary_entity: day\n    name: delta",
+    ),
     "semantic model goes": present("models/semantic.yml", PROJECT["models/semantic.yml"]),
     "a test of a source": toggled("models/sources.yml", "[not_null]", "[not_null, unique]"),
     "macro properties": toggled("macros/macros.yml", "of money", "of cash"),
