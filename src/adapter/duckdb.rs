@@ -9,12 +9,12 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
-pub(super) use self::catalog::describe;
+pub(super) use self::catalog::{describe, indexes};
 use self::credentials::{Credentials, Extension};
 pub use self::error::error_from_message;
 use super::{
     Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Described,
-    Include, Relation, SchemaName, Swap, Upsert,
+    ExistingIndex, Include, Relation, SchemaName, Swap, Upsert,
 };
 use crate::diag;
 
@@ -182,6 +182,10 @@ impl Adapter for DuckDbAdapter {
 
     fn columns(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<Column>> {
         catalog::columns(connection, relation)
+    }
+
+    fn indexes(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<ExistingIndex>> {
+        catalog::indexes(connection, relation)
     }
 
     fn describe(&self, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Described>> {

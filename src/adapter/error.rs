@@ -43,6 +43,8 @@ pub struct DbError {
     pub identifier: Option<String>,
     /// The statement that failed.
     pub sql: Option<String>,
+    /// Which of the statements of the text it was, from 0.
+    pub position: usize,
     /// What the macro called it (`main`), where it has a name.
     pub statement: Option<String>,
     pub elapsed: Option<Duration>,
@@ -60,6 +62,7 @@ impl DbError {
             line: None,
             identifier: None,
             sql: None,
+            position: 0,
             statement: None,
             elapsed: None,
             help: None,

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, Cancel, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbResult, Described, Include,
-    QueryResult, Relation, Response, SchemaName, Swap, Table, TableColumn, Upsert,
+    Adapter, Cancel, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbResult, Described, ExistingIndex,
+    Include, QueryResult, Relation, Response, SchemaName, Swap, Table, TableColumn, Upsert,
 };
 
 /// What a statement that contains the pattern gives.
@@ -168,6 +168,13 @@ impl Adapter for FakeAdapter {
         let script = self.script();
         let found = script.columns.iter().find(|(identifier, _)| Some(identifier) == relation.identifier.as_ref());
         Ok(found.map(|(_, columns)| columns.clone()).unwrap_or_default())
+    }
+
+    fn indexes(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<ExistingIndex>> {
+        match self.is_duckdb() {
+            true => super::duckdb::indexes(connection, relation),
+            false => super::mysql::indexes(connection, relation),
+        }
     }
 
     /// As MySQL or DuckDB reads its catalog: the statements' answers are scripted.

@@ -13,6 +13,7 @@ mod described;
 pub mod duckdb;
 mod error;
 pub mod fake;
+pub mod index;
 pub mod mysql;
 mod naming;
 mod open;
@@ -31,6 +32,7 @@ pub use capabilities::{Capabilities, Swap, Upsert};
 pub use column::Column;
 pub use described::{Described, DescribedColumn};
 pub use error::{DbError, DbErrorKind, DbResult};
+pub use index::ExistingIndex;
 pub use naming::shorten;
 pub use open::{Drivers, KINDS, open};
 pub use relation::{EventTime, Include, Relation, RelationType, push_quoted};
@@ -152,6 +154,9 @@ pub trait Adapter: Send + Sync {
 
     /// Columns in their order. Empty when the relation does not exist.
     fn columns(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<Column>>;
+
+    /// The indexes that a table has, the primary key's among them where that is one.
+    fn indexes(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<ExistingIndex>>;
 
     /// What the server's catalog knows of all tables and views of the schemas, with a fixed number of statements.
     fn describe(&self, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Described>>;

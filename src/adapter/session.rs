@@ -13,8 +13,8 @@ pub use patience::Patience;
 
 use super::cache::RelationCache;
 use super::{
-    Adapter, Cancel, Cell, Column, Connection, DbError, DbErrorKind, DbResult, Described, QueryResult, Relation,
-    SchemaName,
+    Adapter, Cancel, Cell, Column, Connection, DbError, DbErrorKind, DbResult, Described, ExistingIndex, QueryResult,
+    Relation, SchemaName,
 };
 use crate::diag::log::{Detail, Level, Log, LogEntry};
 
@@ -338,6 +338,11 @@ impl Session {
     /// Columns in their order; empty when the relation does not exist.
     pub fn columns(&self, relation: &Relation) -> DbResult<Vec<Column>> {
         self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.columns(wire, relation))
+    }
+
+    /// The indexes that a table has.
+    pub fn indexes(&self, relation: &Relation) -> DbResult<Vec<ExistingIndex>> {
+        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.indexes(wire, relation))
     }
 
     /// What the server's catalog knows of all tables and views of the schemas.

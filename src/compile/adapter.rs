@@ -11,7 +11,7 @@ use super::objects::table::{TableObject, value_cell};
 use super::objects::{given, text};
 use super::results::ResponseObject;
 use super::scope::{self, Scope};
-use super::{catalog, constraints, refusal};
+use super::{catalog, constraints, indexes, refusal};
 use crate::adapter::session::Session;
 use crate::adapter::{Adapter, Capabilities, Column, DbError, Relation, Swap, Upsert, seed, shorten};
 use crate::diag::{Code, Diagnostic};
@@ -146,15 +146,16 @@ impl Object for AdapterObject {
             "render_raw_model_constraints" => constraints::model(&scope, &a.take("raw_constraints")?)?,
             "get_incremental_strategy_macro" => strategy_macro(state, &mut a)?,
             "get_hard_deletes_behavior" => hard_deletes(state, &a.take("config")?)?,
-            "refuse" => refusal::refuse(&mut a)?,
-            "attempt" => refusal::attempt(&scope, &mut a)?,
+use super::{catalog, constraints, indexes, refusal};
             "execute"
+            | "run_hook"
             | "add_query"
             | "run_sql_for_tests"
             | "begin"
             | "commit"
             | "commit_if_has_connection"
             | "clear_transaction" => statement(&scope, method, &mut a)?,
+            "index_changes" => indexes::index_changes(&scope, &mut a)?,
             _ => match catalog::call(&scope, state, method, &mut a)? {
                 Some(value) => value,
                 None => return Err(unknown(method)),
@@ -208,6 +209,10 @@ fn statement(scope: &Arc<Scope>, method: &str, a: &mut Args<'_>) -> Result<Value
         _ if scope.is_replay() => {
             a.ignore_rest();
             Ok(Value::from(""))
+        }
+        "run_hook" => {
+            let (sql, auto_begin) = (a.string("sql")?, a.truth("auto_begin", false)?);
+            scope.run_hook(session(scope)?, &sql, auto_begin).map_err(database).map(|()| Value::from(""))
         }
         "add_query" => {
             let session = session(scope)?;

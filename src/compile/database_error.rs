@@ -346,8 +346,20 @@ fn help(scope: &Arc<Scope>, error: &DbError) -> Option<String> {
             let missing = missing.into_iter().find(|parent| parent.alias.eq_ignore_ascii_case(identifier))?;
             Some(format!("build `{}` first: `headwater build --select {}`", missing.name, missing.name))
         }
-        _ => None,
+        DbErrorKind::Syntax if !scope.runtime.adapter().capabilities().add_index_if_not_exists => {
+            let product = scope.runtime.adapter().capabilities().product;
+            let help = "declare it as config `indexes: [{columns: […]}]`, which adds only what is missing";
+            asks_for_index_if_missing(error.sql.as_deref()?)
+                .then(|| format!("{product} has no `if not exists` for indexes: {help}"))
+        }
+        _ => error.help.clone(),
     }
+}
+
+fn asks_for_index_if_missing(sql: &str) -> bool {
+    static CLAUSE: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)\b(index|key)\s+if\s+not\s+exists\b").ok());
+    CLAUSE.as_ref().is_some_and(|clause| clause.is_match(sql))
 }
 
 /// How many upstream relations are asked for their columns.

@@ -10,6 +10,7 @@ mod catalog;
 mod config;
 mod constraints;
 mod database_error;
+mod indexes;
 mod lazy;
 mod materialization;
 mod nouns;

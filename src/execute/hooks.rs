@@ -180,7 +180,7 @@ fn run_sql(scope: &Arc<Scope>, sql: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let session = scope.session()?;
-    session.execute(sql, false, false)?;
+    scope.run_hook(session, sql, false)?;
     Ok(session.commit()?)
 }
 

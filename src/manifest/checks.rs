@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::parse::{find_word, first_line};
+use super::tables;
 use super::{Access, Detail, Manifest, Node, Resource, ResourceType, UniqueId};
 use crate::diag::{Code, Deprecation, Diagnostic, Span, suggest};
 
@@ -97,6 +98,9 @@ pub fn config(node: &Node, diags: &mut Vec<Diagnostic>) {
     }
     if !node.config.enabled() {
         return;
+    }
+    if matches!(node.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot) {
+        tables::check(&mut check);
     }
     match node.resource_type {
         ResourceType::Snapshot => check.snapshot(),
@@ -231,7 +235,7 @@ impl Check<'_> {
 }
 
 /// Where the key stands in the node's own text, else where that begins.
-pub(super) fn place(node: &Node, key: &str) -> Span {
+pub fn place(node: &Node, key: &str) -> Span {
     find_word(&node.body, key).unwrap_or_else(|| first_line(&node.body))
 }
 

@@ -20,12 +20,14 @@ mod parse;
 mod resolve;
 pub mod saved;
 pub mod semantic;
+mod tables;
 mod tree;
 
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+pub use checks::place;
 pub use dispatch::Dispatcher;
 pub use hash::{md5, sha256};
 pub use json::contract_checksum;

@@ -4,6 +4,7 @@
 //! `kind` is the adapter type (`mysql`, `mariadb`, `duckdb`); it decides what quotes and comments look like.
 
 mod identifier;
+pub mod index;
 mod lex;
 
 use std::ops::Range;

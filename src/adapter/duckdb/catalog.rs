@@ -2,9 +2,10 @@
 
 use super::quoted;
 use crate::adapter::{
-    Cell, Column, Connection, DbResult, Described, DescribedColumn, Include, Relation, RelationType, SchemaName,
-    described,
+    Cell, Column, Connection, DbResult, Described, DescribedColumn, ExistingIndex, Include, Relation, RelationType,
+    SchemaName, described,
 };
+use crate::sql::index::{Key, Kind, Part, Shape};
 
 const QUOTE: char = '"';
 /// The catalog of temporary tables.
@@ -87,6 +88,32 @@ pub(super) fn columns(connection: &mut dyn Connection, relation: &Relation) -> D
         Some(Column { nullable: text(nullable).as_deref() == Some("YES"), ..column })
     };
     Ok(table.rows.iter().filter_map(column).collect())
+}
+
+/// Those of `create index`; what belongs to a constraint is not among them.
+pub(in crate::adapter) fn indexes(
+    connection: &mut dyn Connection,
+    relation: &Relation,
+) -> DbResult<Vec<ExistingIndex>> {
+    let (Some(schema), Some(identifier)) = (&relation.schema, &relation.identifier) else { return Ok(Vec::new()) };
+    let database = relation.database.as_deref().map_or("current_database()".to_owned(), folded);
+    let sql = format!(
+        "select index_name, expressions, is_unique, comment from duckdb_indexes() \
+         where lower(database_name) = lower({database}) and lower(schema_name) = {} and lower(table_name) = {} \
+         order by index_name",
+        folded(schema),
+        folded(identifier)
+    );
+    let table = connection.execute(&sql, true)?.table;
+    let index = |row: &Vec<Cell>| {
+        let [name, expressions, unique, comment] = row.as_slice() else { return None };
+        let expressions = text(expressions).unwrap_or_default();
+        let names = expressions.trim_matches(['[', ']']).split(", ").map(|name| name.trim_matches(['\'', '"']));
+        let keys = names.map(|name| Key { part: Part::Column(name.to_owned()), prefix: None, descending: false });
+        let shape = Shape { unique: *unique == Cell::Bool(true), kind: Kind::Plain, keys: keys.collect() };
+        Some(ExistingIndex { name: text(name)?, shape: Some(shape), comment: text(comment).unwrap_or_default() })
+    };
+    Ok(table.rows.iter().filter_map(index).collect())
 }
 
 /// All tables and views of the schemas with their columns, with two statements.

@@ -2,9 +2,10 @@
 
 use super::literal::quoted;
 use crate::adapter::{
-    Cell, Column, Connection, DbErrorKind, DbResult, Described, DescribedColumn, Include, Relation, RelationType,
-    SchemaName, Table, described,
+    Cell, Column, Connection, DbErrorKind, DbResult, Described, DescribedColumn, ExistingIndex, Include, Relation,
+    RelationType, SchemaName, Table, described,
 };
+use crate::sql::index::{Key, Kind, Part, Shape};
 
 const QUOTE: char = '`';
 
@@ -90,6 +91,47 @@ fn temporary_columns(connection: &mut dyn Connection, relation: &Relation) -> Db
         Some(Column { nullable: text(nullable).as_deref() == Some("YES"), ..column })
     };
     Ok(table.rows.iter().filter_map(column).collect())
+}
+
+pub(in crate::adapter) fn indexes(
+    connection: &mut dyn Connection,
+    relation: &Relation,
+) -> DbResult<Vec<ExistingIndex>> {
+    let Some(identifier) = &relation.identifier else { return Ok(Vec::new()) };
+    let schema = relation.schema.as_deref().map_or("database()".to_owned(), quoted);
+    let sql = format!(
+        "select index_name, column_name, sub_part, collation, index_type, non_unique, index_comment \
+         from information_schema.statistics where table_schema = {schema} and table_name = {} \
+         order by index_name, seq_in_index",
+        quoted(identifier)
+    );
+    let table = connection.execute(&sql, true)?.table;
+    let mut indexes: Vec<ExistingIndex> = Vec::new();
+    for row in &table.rows {
+        let [name, column, prefix, collation, kind, non_unique, comment] = row.as_slice() else { continue };
+        let Some(name) = text(name) else { continue };
+        let kind = match text(kind).unwrap_or_default().as_str() {
+            "BTREE" | "HASH" => Some(Kind::Plain),
+            "FULLTEXT" => Some(Kind::Fulltext),
+            "SPATIAL" | "RTREE" => Some(Kind::Spatial),
+            _ => None,
+        };
+        let key = Key {
+            part: text(column).map_or_else(|| Part::Expression(String::new()), Part::Column),
+            // Of a spatial index the server gives a length of its own.
+            prefix: number(prefix).filter(|_| kind == Some(Kind::Plain)),
+            descending: text(collation).as_deref() == Some("D"),
+        };
+        match indexes.last_mut().filter(|index| index.name == name) {
+            Some(index) => index.shape.iter_mut().for_each(|shape| shape.keys.push(key.clone())),
+            None => {
+                let unique = number(non_unique) == Some(0);
+                let shape = kind.map(|kind| Shape { unique, kind, keys: vec![key] });
+                indexes.push(ExistingIndex { name, shape, comment: text(comment).unwrap_or_default() });
+            }
+        }
+    }
+    Ok(indexes)
 }
 
 /// All tables and views of the schemas with their columns, with two statements.

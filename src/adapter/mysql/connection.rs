@@ -82,6 +82,7 @@ impl MySqlConnection {
     fn failed(&mut self, error: mysql::Error, sql: &str, index: usize) -> DbError {
         self.lost |= is_lost(&error);
         let mut error = statement_error(error);
+        error.position = index;
         if let Some(line) = error.line {
             error.line = Some(line + lines_before(sql, index));
         }

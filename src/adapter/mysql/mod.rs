@@ -16,7 +16,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-pub(super) use self::catalog::describe;
+pub(super) use self::catalog::{describe, indexes};
 use self::connection::MySqlConnection;
 use self::credentials::Credentials;
 pub(super) use self::literal::literal;
@@ -24,7 +24,7 @@ use self::server::Server;
 use super::relation::plain_time;
 use super::{
     Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Described,
-    Include, Patience, Relation, SchemaName,
+    ExistingIndex, Include, Patience, Relation, SchemaName,
 };
 use crate::diag;
 
@@ -141,6 +141,10 @@ impl Adapter for MySqlAdapter {
 
     fn columns(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<Column>> {
         catalog::columns(connection, relation)
+    }
+
+    fn indexes(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<ExistingIndex>> {
+        catalog::indexes(connection, relation)
     }
 
     fn describe(&self, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Described>> {

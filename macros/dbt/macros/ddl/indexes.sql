@@ -1,15 +1,50 @@
-{# Config `indexes`: a list of {columns, unique, type, name}. #}
+{# What the table should have: config `indexes`, a list of {columns, unique, type, name}, and what the node's strategy
+   needs. #}
+{% macro get_indexes() -%}
+  {{ return((config.get('indexes') or []) + adapter.dispatch('get_strategy_indexes', 'dbt')()) }}
+{%- endmacro %}
+
+{% macro default__get_strategy_indexes() -%}
+  {{ return([]) }}
+{%- endmacro %}
+
+{# Of a table that has just been made and filled. #}
 {% macro create_indexes(relation) -%}
   {{ return(adapter.dispatch('create_indexes', 'dbt')(relation)) }}
 {%- endmacro %}
 
 {% macro default__create_indexes(relation) -%}
-  {%- for index in config.get('indexes', default=[]) or [] -%}
-    {%- set create_index_sql = get_create_index_sql(relation, index) -%}
+  {%- if get_indexes() -%}
+    {%- do reconcile_indexes(relation) -%}
+  {%- endif -%}
+{%- endmacro %}
+
+{# Of a table that stays: adds what is missing, replaces what has changed, and drops what was ours and is no longer
+   declared. Indexes that others made are left alone. #}
+{% macro reconcile_indexes(relation) -%}
+  {{ return(adapter.dispatch('reconcile_indexes', 'dbt')(relation)) }}
+{%- endmacro %}
+
+{% macro default__reconcile_indexes(relation) -%}
+  {%- set changes = adapter.index_changes(relation, get_indexes()) -%}
+  {%- for name in changes['drop'] -%}
+    {%- do run_query(get_drop_index_sql(relation, name)) -%}
+  {%- endfor -%}
+  {%- for index in changes['create'] -%}
+    {%- set create_index_sql = create_index_sql_of(relation, index) -%}
     {%- if create_index_sql -%}
       {%- do run_query(create_index_sql) -%}
     {%- endif -%}
   {%- endfor -%}
+{%- endmacro %}
+
+{# `index` is as `adapter.index` gives it. #}
+{% macro create_index_sql_of(relation, index) -%}
+  {{ return(adapter.dispatch('create_index_sql_of', 'dbt')(relation, index)) }}
+{%- endmacro %}
+
+{% macro default__create_index_sql_of(relation, index) -%}
+  {%- do return(none) -%}
 {%- endmacro %}
 
 {% macro get_create_index_sql(relation, index_dict) -%}
@@ -17,7 +52,7 @@
 {%- endmacro %}
 
 {% macro default__get_create_index_sql(relation, index_dict) -%}
-  {%- do return(none) -%}
+  {{ return(create_index_sql_of(relation, adapter.index(index_dict))) }}
 {%- endmacro %}
 
 {% macro get_drop_index_sql(relation, index_name) -%}
@@ -34,9 +69,4 @@
 
 {% macro default__get_show_indexes_sql(relation) -%}
   {%- do exceptions.raise_compiler_error('`get_show_indexes_sql` is not implemented for the adapter `' ~ adapter.type() ~ '`') -%}
-{%- endmacro %}
-
-{# A name that does not change from run to run, as long as the index does not. #}
-{% macro index_name(relation, index_dict) -%}
-  {{ return(index_dict.get('name') or 'idx_' ~ local_md5(relation.identifier ~ '|' ~ index_dict.columns | join('|') ~ '|' ~ index_dict.get('unique', false))) }}
 {%- endmacro %}

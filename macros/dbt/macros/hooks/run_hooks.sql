@@ -6,9 +6,7 @@
     {%- endif -%}
     {%- set rendered = render(hook.get('sql')) | trim -%}
     {%- if rendered -%}
-      {%- call statement(auto_begin=inside_transaction) -%}
-        {{ rendered }}
-      {%- endcall -%}
+      {%- do adapter.run_hook(rendered, auto_begin=inside_transaction) -%}
     {%- endif -%}
   {%- endfor -%}
 {% endmacro %}

@@ -30,6 +30,7 @@
       {%- do adapter.expand_target_column_types(from_relation=to_drop, to_relation=target_relation) -%}
     {%- endif -%}
     {%- set dest_columns = process_schema_changes(on_schema_change, to_drop, existing_relation) or adapter.get_columns_in_relation(existing_relation) -%}
+    {%- do reconcile_indexes(target_relation) -%}
     {%- set build_sql = strategy_sql({
       'target_relation': target_relation,
       'temp_relation': to_drop,

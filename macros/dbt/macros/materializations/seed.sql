@@ -16,12 +16,14 @@
   {%- if old_relation is not none and old_relation.is_view -%}
     {%- do exceptions.raise_compiler_error('cannot seed ' ~ this.render() ~ ': it is a view') -%}
   {%- elif old_relation is not none and not full_refresh_mode -%}
+    {%- do reconcile_indexes(target_relation) -%}
     {%- do adapter.begin() -%}
     {%- set create_table_sql = reset_csv_table(model, full_refresh_mode, old_relation, agate_table) -%}
     {%- set sql = load_csv_rows(model, agate_table) -%}
   {%- elif adapter.capabilities.transactional_ddl -%}
     {%- set create_table_sql = reset_csv_table(model, full_refresh_mode, old_relation, agate_table) if old_relation is not none else create_csv_table(model, agate_table) -%}
     {%- set sql = load_csv_rows(model, agate_table) -%}
+    {%- do create_indexes(target_relation) -%}
   {%- else -%}
     {%- set shadow_relation = make_intermediate_relation(target_relation) -%}
     {%- do adapter.drop_on_failure(shadow_relation) -%}
@@ -30,6 +32,7 @@
       {{ create_table_sql }}
     {%- endcall -%}
     {%- set sql = insert_csv_rows(shadow_relation, agate_table, get_batch_size()) -%}
+    {%- do create_indexes(shadow_relation) -%}
     {%- set backup_relation = swap_relations(shadow_relation, target_relation, old_relation) -%}
   {%- endif -%}
 
@@ -41,9 +44,6 @@
 
   {%- do apply_grants(target_relation, grant_config, should_revoke=should_revoke(old_relation, full_refresh_mode)) -%}
   {%- do persist_docs(target_relation, model) -%}
-  {%- if full_refresh_mode or old_relation is none -%}
-    {%- do create_indexes(target_relation) -%}
-  {%- endif -%}
   {%- do run_hooks(post_hooks, inside_transaction=true) -%}
   {%- do adapter.commit() -%}
   {%- do drop_relation_if_exists(backup_relation) -%}

@@ -32,6 +32,7 @@
       {%- do missing.append(column) -%}
     {%- endfor -%}
     {%- do create_columns(target_relation, missing) -%}
+    {%- do reconcile_indexes(target_relation) -%}
     {%- set insert_cols = [] -%}
     {%- for column in adapter.get_columns_in_relation(staging_relation) if column.name | lower not in internal -%}
       {%- do insert_cols.append(column.quoted) -%}

@@ -1,12 +1,31 @@
-{# A column may carry a prefix length, which text columns need: `note(20)`. #}
-{% macro mysql__get_create_index_sql(relation, index_dict) -%}
-  {%- set columns = [] -%}
-  {%- for column in index_dict.columns -%}
-    {%- set name = column.split('(')[0] -%}
-    {%- do columns.append(adapter.quote(name) ~ column[name | length:]) -%}
+{# One statement for all, so that the rows are read once. It names no algorithm and no lock: the server takes the gentlest
+   that it has for the table's engine and the kind of index, and would refuse one that is too gentle. #}
+{% macro mysql__reconcile_indexes(relation) -%}
+  {%- set changes = adapter.index_changes(relation, get_indexes()) -%}
+  {%- set actions = [] -%}
+  {%- for name in changes['drop'] -%}
+    {%- do actions.append('drop index ' ~ adapter.quote(name)) -%}
   {%- endfor -%}
-  create {{ 'unique ' if index_dict.get('unique') }}index {{ adapter.quote(index_name(relation, index_dict)) }} on {{ relation.render() }} ({{ columns | join(', ') }})
-  {{- ' using ' ~ index_dict.get('type') if index_dict.get('type') }}
+  {%- for index in changes['create'] -%}
+    {%- do actions.append('add ' ~ mysql_index_definition(index)) -%}
+  {%- endfor -%}
+  {%- if actions -%}
+    {%- do run_query('alter table ' ~ relation.render() ~ ' ' ~ actions | join(', ')) -%}
+  {%- endif -%}
+{%- endmacro %}
+
+{% macro mysql__create_index_sql_of(relation, index) -%}
+  {{ return('alter table ' ~ relation.render() ~ ' add ' ~ mysql_index_definition(index)) }}
+{%- endmacro %}
+
+{% macro mysql_index_definition(index) -%}
+  {%- set parts = [] -%}
+  {%- for part in index.parts -%}
+    {%- set key = part.expression or adapter.quote(part.column) ~ ('(' ~ part.prefix ~ ')' if part.prefix else '') -%}
+    {%- do parts.append(key ~ (' desc' if part.descending else '')) -%}
+  {%- endfor -%}
+  {{ return(('unique ' if index.unique else '') ~ (index.kind ~ ' ' if index.kind else '') ~ 'index ' ~ adapter.quote(index.name)
+            ~ (' using ' ~ index.using if index.using else '') ~ ' (' ~ parts | join(', ') ~ ') comment ' ~ adapter.literal(index.comment)) }}
 {%- endmacro %}
 
 {% macro mysql__get_show_indexes_sql(relation) -%}
