@@ -44,7 +44,7 @@ pub struct DbError {
     /// The statement that failed.
     pub sql: Option<String>,
     /// Which of the statements of the text it was, from 0.
-    pub position: usize,
+    pub position: u16,
     /// What the macro called it (`main`), where it has a name.
     pub statement: Option<String>,
     pub elapsed: Option<Duration>,

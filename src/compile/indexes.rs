@@ -161,7 +161,8 @@ impl Scope {
                 Err(error) if error.code == DUPLICATE_KEY_NAME && error.kind == DbErrorKind::AlreadyExists => error,
                 Err(error) => return Err(error),
             };
-            let (statements, position) = (split_statements(rest, self.runtime.adapter().kind()), error.position);
+            let (statements, position) =
+                (split_statements(rest, self.runtime.adapter().kind()), usize::from(error.position));
             let Some(failed) = statements.get(position) else { return Err(error) };
             self.settled(session, &rest[failed.clone()], error)?;
             match statements.get(position + 1) {

@@ -82,7 +82,7 @@ impl MySqlConnection {
     fn failed(&mut self, error: mysql::Error, sql: &str, index: usize) -> DbError {
         self.lost |= is_lost(&error);
         let mut error = statement_error(error);
-        error.position = index;
+        error.position = u16::try_from(index).unwrap_or(u16::MAX);
         if let Some(line) = error.line {
             error.line = Some(line + lines_before(sql, index));
         }

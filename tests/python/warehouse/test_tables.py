@@ -23,7 +23,8 @@ def indexes(warehouse: Warehouse, table: str) -> dict[str, Index]:
         }
     found: dict[str, Index] = {}
     for name, unique, kind, column, prefix, order in warehouse.rows(
-        "select index_name, non_unique = 0, index_type, column_name, sub_part, collation from information_schema.statistics"
+        "select index_name, non_unique = 0, index_type, column_name, sub_part, collation"
+        " from information_schema.statistics"
         f" where table_schema = '{warehouse.schema}' and table_name = '{table}' order by index_name, seq_in_index"
     ):
         first = (["unique"] if unique else []) + ([] if kind == "BTREE" else [kind.lower()])
@@ -200,7 +201,8 @@ def test_a_hook_that_adds_an_index_may_run_again(server: Warehouse) -> None:
 
 def test_the_seed_storys_hook_and_the_config_live_together(server: Warehouse) -> None:
     model = orders(
-        "indexes=[{'columns': ['store_id'], 'name': 'by_store'}], post_hook=\"alter table {{ this }} add index by_store (store_id)\""
+        "indexes=[{'columns': ['store_id'], 'name': 'by_store'}], "
+        'post_hook="alter table {{ this }} add index by_store (store_id)"'
     )
     project = server.project(model)
     for _ in range(2):
