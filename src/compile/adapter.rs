@@ -146,7 +146,10 @@ impl Object for AdapterObject {
             "render_raw_model_constraints" => constraints::model(&scope, &a.take("raw_constraints")?)?,
             "get_incremental_strategy_macro" => strategy_macro(state, &mut a)?,
             "get_hard_deletes_behavior" => hard_deletes(state, &a.take("config")?)?,
-use super::{catalog, constraints, indexes, refusal};
+            "index" => indexes::index(&scope, &mut a)?,
+            "index_changes" => indexes::index_changes(&scope, &mut a)?,
+            "refuse" => refusal::refuse(&mut a)?,
+            "attempt" => refusal::attempt(&scope, &mut a)?,
             "execute"
             | "run_hook"
             | "add_query"
@@ -155,7 +158,6 @@ use super::{catalog, constraints, indexes, refusal};
             | "commit"
             | "commit_if_has_connection"
             | "clear_transaction" => statement(&scope, method, &mut a)?,
-            "index_changes" => indexes::index_changes(&scope, &mut a)?,
             _ => match catalog::call(&scope, state, method, &mut a)? {
                 Some(value) => value,
                 None => return Err(unknown(method)),

@@ -1,11 +1,6 @@
-{# What the table should have: config `indexes`, a list of {columns, unique, type, name}, and what the node's strategy
-   needs. #}
+{# What config `indexes` says: a list of {columns, unique, type, name}. What a strategy needs for itself is made by it. #}
 {% macro get_indexes() -%}
-  {{ return((config.get('indexes') or []) + adapter.dispatch('get_strategy_indexes', 'dbt')()) }}
-{%- endmacro %}
-
-{% macro default__get_strategy_indexes() -%}
-  {{ return([]) }}
+  {{ return(config.get('indexes') or []) }}
 {%- endmacro %}
 
 {# Of a table that has just been made and filled. #}
