@@ -3,6 +3,7 @@
 #
 #   servers.sh start mariadb|mysql    starts one if it is not running and prints its URL
 #   servers.sh stop  mariadb|mysql    stops it
+#   servers.sh prepare mariadb|mysql  makes a data folder that tests copy for servers of their own, and prints where it is
 #   servers.sh browser                installs Chromium, which shows the documentation to the tests, where no browser is
 #
 # MariaDB is the distribution's package, installed if it is missing. MySQL itself is only in Debian's unstable suite: its
@@ -192,9 +193,27 @@ stop() {
   fail "$kind (process $pid) does not stop"
 }
 
+# What a private server of a test starts from: a home of its own, so that the shared server's data is not touched.
+prepare() {
+  local shared="$home"
+  home="$home/pristine" data="$home/data"
+  mkdir -p "$home"
+  exec 9>"$home/lock"
+  flock 9
+  if [ ! -f "$data/ready" ]; then
+    # The programs are the shared server's.
+    if [ "$kind" = mysql ]; then mkdir -p "$shared"; unpack_mysql; fi
+    "prepare_$kind"
+    rm -f "$data/auto.cnf"
+    touch "$data/ready"
+  fi
+  echo "$data"
+}
+
 case "$action/$kind" in
+  prepare/mariadb | prepare/mysql) prepare ;;
   start/mariadb | start/mysql) mkdir -p "$home"; start ;;
   stop/mariadb | stop/mysql) stop ;;
   browser/) browser ;;
-  *) sed -n '2,6p' "$0"; exit 2 ;;
+  *) sed -n '2,7p' "$0"; exit 2 ;;
 esac

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 pub(super) use self::catalog::{describe, indexes};
 use self::credentials::{Credentials, Extension};
 pub use self::error::error_from_message;
+use super::doctor::{Finding, Needs};
 use super::{
     Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Described,
     ExistingIndex, Include, Relation, SchemaName, Swap, Upsert,
@@ -101,6 +102,8 @@ pub(super) fn seed_type(column: ColumnType) -> &'static str {
         ColumnType::Time => "time",
     }
 }
+
+const READ_ONLY_HELP: &str = "only `show`, `compile` and tests run: leave out `read_only` to build";
 
 /// What a version of DuckDB can do.
 fn capabilities(version: &str) -> Capabilities {
@@ -210,6 +213,21 @@ impl Adapter for DuckDbAdapter {
 
     fn case_insensitive_names(&self) -> bool {
         true
+    }
+
+    fn examine(&self, connection: &mut dyn Connection, _: &Needs) -> DbResult<Vec<Finding>> {
+        let sql =
+            "select current_setting('memory_limit'), current_setting('threads'), current_setting('temp_directory')";
+        let table = connection.execute(sql, true)?.table;
+        let settings: Vec<_> = table.rows.iter().flatten().map(|cell| cell.to_text().unwrap_or_default()).collect();
+        let [memory, threads, spill] = settings.as_slice() else { return Ok(Vec::new()) };
+        let writes = match self.credentials.read_only {
+            false => Finding::fine("writes", "the file is open for writing"),
+            true => Finding::warning("writes", "the file is open for reading only", READ_ONLY_HELP),
+        };
+        let memory = format!("{memory} of memory, {threads} threads of DuckDB's own");
+        let spill = if spill.is_empty() { "nowhere".to_owned() } else { format!("to {spill}") };
+        Ok(vec![writes, Finding::fine("memory", format!("{memory}; what is larger spills {spill}"))])
     }
 
     fn is_transient(&self, error: &DbError) -> bool {

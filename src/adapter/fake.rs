@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use super::doctor::{Finding, Needs};
 use super::{
     Adapter, Cancel, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbResult, Described, ExistingIndex,
     Include, QueryResult, Relation, Response, SchemaName, Swap, Table, TableColumn, Upsert,
@@ -211,6 +212,10 @@ impl Adapter for FakeAdapter {
 
     fn rename_all(&self, renames: &[(Relation, Relation)]) -> Option<String> {
         if self.is_duckdb() { None } else { super::mysql::rename_all(renames) }
+    }
+
+    fn examine(&self, _: &mut dyn Connection, _: &Needs) -> DbResult<Vec<Finding>> {
+        Ok(Vec::new())
     }
 
     fn is_transient(&self, error: &DbError) -> bool {

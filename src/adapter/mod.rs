@@ -10,6 +10,7 @@ mod capabilities;
 mod column;
 mod credentials;
 mod described;
+pub mod doctor;
 pub mod duckdb;
 mod error;
 pub mod fake;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use self::doctor::{Finding, Needs};
 pub use capabilities::{Capabilities, Swap, Upsert};
 pub use column::Column;
 pub use described::{Described, DescribedColumn};
@@ -207,6 +209,9 @@ pub trait Adapter: Send + Sync {
     fn rename_all(&self, _renames: &[(Relation, Relation)]) -> Option<String> {
         None
     }
+
+    /// What else than a connection a project's runs depend on, each with what to do. Changes nothing.
+    fn examine(&self, connection: &mut dyn Connection, needs: &Needs) -> DbResult<Vec<Finding>>;
 
     /// Errors after which the whole unit of work may be tried again (deadlock, lock wait).
     fn is_transient(&self, error: &DbError) -> bool;

@@ -190,7 +190,7 @@ pub(in crate::adapter) fn describe(
 }
 
 /// Some servers send the catalog's texts as bytes.
-fn text(cell: &Cell) -> Option<String> {
+pub(super) fn text(cell: &Cell) -> Option<String> {
     match cell {
         Cell::Text(text) => Some(text.clone()),
         Cell::Bytes(bytes) => String::from_utf8(bytes.clone()).ok(),

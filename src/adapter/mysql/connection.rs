@@ -150,7 +150,7 @@ impl Cancel for KillQuery {
         let mut side = self.server.open()?;
         match side.query_drop(format!("kill query {}", self.connection)) {
             Err(mysql::Error::MySqlError(error)) if error.code == NO_SUCH_THREAD => Ok(()),
-            Err(error) => Err(connect_error(error, &self.server.credentials.address(), None)),
+            Err(error) => Err(connect_error(error, &self.server.credentials)),
             Ok(()) => Ok(()),
         }
     }

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use mysql::{ClientIdentity, Opts, OptsBuilder, SslOpts};
+use mysql::{Opts, OptsBuilder};
 use serde_json::{Map, Value};
 
+use super::encryption::{Encryption, Tls};
 use crate::adapter::Patience;
 use crate::adapter::credentials::Entries;
 use crate::diag::{self, Code, Diagnostic};
@@ -35,7 +36,9 @@ const KNOWN: &[&str] = &[
     "ssl_key",
     "ssl_verify_cert",
     "ssl_verify_identity",
+    "enable_cleartext_plugin",
     "connect_timeout",
+    "retries",
     "lock_wait_timeout",
     "ddl_lock_timeout",
     "ddl_patience",
@@ -45,6 +48,8 @@ const KNOWN: &[&str] = &[
 
 const DEFAULT_PORT: u16 = 3306;
 const DEFAULT_CONNECT_TIMEOUT: u64 = 10;
+/// As often as dbt's own adapters try again.
+const DEFAULT_RETRIES: u64 = 1;
 /// Seconds to wait for a metadata lock. The servers' own defaults are a day and a year.
 const DEFAULT_LOCK_WAIT_TIMEOUT: u64 = 60;
 /// Seconds that a statement which needs a table for itself lets others wait behind it, and for how long it tries.
@@ -56,27 +61,6 @@ const KEEPALIVE_MILLISECONDS: u32 = 30_000;
 /// The most that any server takes.
 const LARGEST_PACKET: usize = 1 << 30;
 
-/// How much TLS protects a TCP connection, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Tls {
-    Disabled,
-    /// Encrypted if the server can, without looking at its certificate.
-    Preferred,
-    Required,
-    VerifyCa,
-    VerifyIdentity,
-}
-
-impl Tls {
-    const NAMES: &[(&str, Self)] = &[
-        ("disabled", Self::Disabled),
-        ("preferred", Self::Preferred),
-        ("required", Self::Required),
-        ("verify_ca", Self::VerifyCa),
-        ("verify_identity", Self::VerifyIdentity),
-    ];
-}
-
 pub(super) struct Credentials {
     pub host: String,
     pub port: u16,
@@ -86,10 +70,11 @@ pub(super) struct Credentials {
     pub schema: String,
     pub charset: String,
     pub collation: Option<String>,
-    pub tls: Tls,
-    ca: Option<PathBuf>,
-    identity: Option<(PathBuf, PathBuf)>,
-    connect_timeout: Duration,
+    pub encryption: Encryption,
+    cleartext: bool,
+    /// How often a connection that could not be made is tried again.
+    pub retries: u32,
+    pub connect_timeout: Duration,
     pub lock_wait_timeout: u64,
     pub patience: Patience,
     /// Replaces the session's whole `sql_mode`.
@@ -139,18 +124,21 @@ impl Credentials {
                  true or false, or of `upsert` to `on_duplicate_key` or `none`",
             ));
         }
+        let encryption = Encryption::new(&entries, directory)?;
+        let socket = entries.text(&["unix_socket", "socket"])?;
+        let cleartext = cleartext(&entries, &encryption, socket.is_some())?;
         Ok(Self {
             host: entries.text(&["server", "host"])?.unwrap_or_else(|| "localhost".to_owned()),
             port,
-            socket: entries.text(&["unix_socket", "socket"])?,
+            socket,
             user: entries.text(&["username", "user", "UID"])?,
             password: entries.text(&["password", "pass", "PWD"])?,
             schema,
             charset: charset.unwrap_or_else(|| "utf8mb4".to_owned()),
             collation,
-            tls: tls(&entries)?,
-            ca: entries.text(&["ssl_ca"])?.map(|path| directory.join(path)),
-            identity: identity(&entries, directory)?,
+            cleartext,
+            encryption,
+            retries: entries.number(&["retries"])?.unwrap_or(DEFAULT_RETRIES).try_into().unwrap_or(u32::MAX),
             connect_timeout: Duration::from_secs(
                 entries.number(&["connect_timeout"])?.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             ),
@@ -172,25 +160,15 @@ impl Credentials {
             .tcp_connect_timeout(Some(self.connect_timeout))
             .tcp_keepalive_time_ms(Some(KEEPALIVE_MILLISECONDS))
             .connect_attrs(Some(attributes))
+            .enable_cleartext_plugin(self.cleartext)
             .stmt_cache_size(0)
             // The driver would ask the server for it on every connection; ours learn it while they are set up.
             .max_allowed_packet(Some(LARGEST_PACKET));
         match &self.socket {
             Some(socket) => builder.socket(Some(socket)),
-            None => builder.ip_or_hostname(Some(&self.host)).tcp_port(self.port).ssl_opts(self.ssl(tls)),
+            None => builder.ip_or_hostname(Some(&self.host)).tcp_port(self.port).ssl_opts(self.encryption.options(tls)),
         }
         .into()
-    }
-
-    fn ssl(&self, tls: Tls) -> Option<SslOpts> {
-        let identity = self.identity.as_ref().map(|(cert, key)| ClientIdentity::new(cert.clone(), key.clone()));
-        (tls > Tls::Disabled).then(|| {
-            SslOpts::default()
-                .with_root_cert_path(self.ca.clone())
-                .with_client_identity(identity)
-                .with_danger_accept_invalid_certs(tls < Tls::VerifyCa)
-                .with_danger_skip_domain_validation(tls < Tls::VerifyIdentity)
-        })
     }
 
     /// Where the server is, for messages.
@@ -224,31 +202,6 @@ impl Credentials {
     }
 }
 
-/// `ssl_mode` says it outright; the other entries ask for what they need.
-fn tls(entries: &Entries<'_>) -> diag::Result<Tls> {
-    if let Some(mode) = entries.text(&["ssl_mode"])? {
-        let wanted = mode.to_lowercase().replace('-', "_");
-        let found = Tls::NAMES.iter().find(|(name, _)| *name == wanted).map(|(_, tls)| *tls);
-        return found.ok_or_else(|| {
-            entries.wrong("ssl_mode", "`disabled`, `preferred`, `required`, `verify_ca` or `verify_identity`")
-        });
-    }
-    if entries.flag("ssl_disabled")? == Some(true) {
-        return Ok(Tls::Disabled);
-    }
-    let has_ca = entries.text(&["ssl_ca"])?.is_some();
-    let has_identity = entries.text(&["ssl_cert"])?.is_some();
-    Ok(if entries.flag("ssl_verify_identity")? == Some(true) {
-        Tls::VerifyIdentity
-    } else if entries.flag("ssl_verify_cert")?.unwrap_or(has_ca) {
-        Tls::VerifyCa
-    } else if has_identity {
-        Tls::Required
-    } else {
-        Tls::Preferred
-    })
-}
-
 fn patience(entries: &Entries<'_>) -> diag::Result<Patience> {
     let turn = entries.number(&["ddl_lock_timeout"])?.unwrap_or(DEFAULT_DDL_LOCK_TIMEOUT);
     if turn == 0 {
@@ -258,13 +211,13 @@ fn patience(entries: &Entries<'_>) -> diag::Result<Patience> {
     Ok(Patience { turn: Duration::from_secs(turn), total: Duration::from_secs(total) })
 }
 
-fn identity(entries: &Entries<'_>, directory: &Path) -> diag::Result<Option<(PathBuf, PathBuf)>> {
-    match (entries.text(&["ssl_cert"])?, entries.text(&["ssl_key"])?) {
-        (Some(cert), Some(key)) => Ok(Some((directory.join(cert), directory.join(key)))),
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(entries.wrong("ssl_cert", "given together with `ssl_key`")),
-        (None, Some(_)) => Err(entries.wrong("ssl_key", "given together with `ssl_cert`")),
+/// A login plugin that sends the password as it is (PAM, LDAP, tokens of a cloud) is used only where nobody can read it.
+fn cleartext(entries: &Entries<'_>, encryption: &Encryption, socket: bool) -> diag::Result<bool> {
+    let wanted = entries.flag("enable_cleartext_plugin")? == Some(true);
+    if wanted && !socket && encryption.mode < Tls::Required {
+        return Err(entries.wrong("enable_cleartext_plugin", "false, or `ssl_mode` at least `required`"));
     }
+    Ok(wanted)
 }
 
 impl fmt::Debug for Credentials {
@@ -294,7 +247,7 @@ mod tests {
         }))
         .expect("valid");
         assert_eq!((read.address(), read.user.as_deref()), ("db.example:3307".to_owned(), Some("me")));
-        assert_eq!(read.tls, Tls::Preferred);
+        assert_eq!(read.encryption.mode, Tls::Preferred);
         assert!(!format!("{read:?} {:?}", read.visible()).contains("s3cret"));
     }
 
@@ -310,14 +263,16 @@ mod tests {
         assert_eq!(error(json!({"schema": "a", "capabilities": {"md6": true}})).code, Code::InvalidValue);
         assert_eq!(error(json!({"schema": "a", "ddl_lock_timeout": 0})).code, Code::InvalidValue);
         assert_eq!(error(json!({"schema": "a", "ssl_cert": "c.pem"})).code, Code::InvalidValue);
+        assert_eq!(error(json!({"schema": "a", "enable_cleartext_plugin": true})).code, Code::InvalidValue);
     }
 
     #[test]
     fn tls_follows_from_the_entries() {
-        let tls = |entries: Value| read(entries).expect("valid").tls;
+        let tls = |entries: Value| read(entries).expect("valid").encryption.mode;
         assert_eq!(tls(json!({"schema": "a", "ssl_disabled": true})), Tls::Disabled);
         assert_eq!(tls(json!({"schema": "a", "ssl_ca": "ca.pem"})), Tls::VerifyCa);
         assert_eq!(tls(json!({"schema": "a", "ssl_ca": "ca.pem", "ssl_verify_identity": true})), Tls::VerifyIdentity);
         assert_eq!(tls(json!({"schema": "a", "ssl_mode": "REQUIRED"})), Tls::Required);
+        assert_eq!(tls(json!({"schema": "a", "ssl_mode": "verify-ca", "ssl_disabled": false})), Tls::VerifyCa);
     }
 }

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use mysql::{DriverError, Error, MySqlError};
 use regex::Regex;
 
+use super::credentials::Credentials;
+use super::encryption::{Refusal, Tls};
 use crate::adapter::{DbError, DbErrorKind};
 
 // Codes are those of the servers' error message references; MariaDB shares them unless its name stands beside it.
@@ -22,9 +24,9 @@ pub(super) fn statement_error(error: Error) -> DbError {
     }
 }
 
-/// An error while connecting to `address`.
-pub(super) fn connect_error(error: Error, address: &str, user: Option<&str>) -> DbError {
-    let user = user.map(|user| format!(" as `{user}`")).unwrap_or_default();
+/// An error while connecting: what was refused, by whom, and what to do.
+pub(super) fn connect_error(error: Error, credentials: &Credentials) -> DbError {
+    let user = credentials.user.as_deref();
     let mut db_error = statement_error(error);
     // Whatever is wrong, it is the connection that could not be made.
     db_error.kind = DbErrorKind::Connection;
@@ -34,8 +36,91 @@ pub(super) fn connect_error(error: Error, address: &str, user: Option<&str>) -> 
         Some(rest) => rest.split_once("': ").map_or(reason, |(_, reason)| reason),
         None => reason,
     };
-    db_error.message = format!("cannot connect to `{address}`{user}: {reason}");
+    let encryption = &credentials.encryption;
+    let uses_tls = credentials.socket.is_none() && encryption.mode > Tls::Disabled;
+    let refusal = if uses_tls && db_error.code == 0 {
+        encryption.broken_file().or_else(|| encryption.explain(reason, &credentials.host))
+    } else {
+        None
+    };
+    let (reason, help) = match refusal {
+        Some(Refusal { reason, help }) => (reason, Some(help)),
+        None => match said(reason, credentials, db_error.code) {
+            Some((reason, help)) => (reason, Some(help)),
+            None => (reason.to_owned(), db_error.help),
+        },
+    };
+    let user = user.map(|user| format!(" as `{user}`")).unwrap_or_default();
+    db_error.message = format!("cannot connect to `{}`{user}: {reason}", credentials.address());
+    db_error.help = help;
     db_error
+}
+
+/// What the driver and the server say of a login, in words that name entries of the target.
+fn said(reason: &str, credentials: &Credentials, code: u32) -> Option<(String, String)> {
+    let as_it_is = |help: String| Some((reason.to_owned(), help));
+    if code == 1045 || code == 1698 {
+        let mut help =
+            "check `user` and `password`, and that the server lets this user in from this machine".to_owned();
+        if credentials.socket.is_none() && !credentials.encryption.has_identity() {
+            help.push_str(
+                "; a user made with `require ssl` needs `ssl_mode: required`, one with `require x509` also `ssl_cert` and `ssl_key`",
+            );
+        }
+        return as_it_is(help);
+    }
+    if is_crowded(code, reason) {
+        return as_it_is(
+            "fewer `threads`, or more `max_connections` (`max_user_connections`) on the server; `headwater debug` shows both"
+                .to_owned(),
+        );
+    }
+    if reason.starts_with("Client requires secure connection") {
+        let mode = credentials.encryption.mode.as_str();
+        return Some((
+            format!("the server offers no TLS, and `ssl_mode: {mode}` needs it"),
+            "give the server a certificate (its `ssl_cert`, `ssl_key`), or set `ssl_mode: preferred`".to_owned(),
+        ));
+    }
+    if let Some(plugin) = reason.strip_prefix("Unknown authentication protocol: ") {
+        return Some(match plugin.trim_matches('`') {
+            "mysql_clear_password" => (
+                "the server asks for the password as it is (`mysql_clear_password`)".to_owned(),
+                "if that is meant (PAM, LDAP, a token of a cloud), set `enable_cleartext_plugin: true` with `ssl_mode: required`"
+                    .to_owned(),
+            ),
+            plugin => (
+                format!("the login plugin `{plugin}` is not supported"),
+                format!("{PLUGINS}: alter the user on the server"),
+            ),
+        });
+    }
+    if reason.contains("old_mysql_password") {
+        return Some((
+            "the user has a password from before MySQL 4.1, which is not safe to send".to_owned(),
+            format!("{PLUGINS}: set the user's password anew on the server"),
+        ));
+    }
+    None
+}
+
+/// Login plugins that the driver speaks.
+const PLUGINS: &str = "supported are `caching_sha2_password`, `mysql_native_password`, `ed25519`, `unix_socket` (auth_socket) and `mysql_clear_password`";
+
+/// The driver panics instead of saying that it does not speak a login plugin.
+pub(super) fn unknown_plugin(credentials: &Credentials) -> DbError {
+    let address = credentials.address();
+    let message = format!("cannot connect to `{address}`: the user's login plugin (`parsec`) is not supported");
+    DbError {
+        help: Some(format!("{PLUGINS}: alter the user on the server")),
+        ..DbError::new(DbErrorKind::Connection, message)
+    }
+}
+
+/// Whether the server has no room for one more session, of anybody or of this user.
+pub(super) fn is_crowded(code: u32, message: &str) -> bool {
+    // 1226 is about any resource of a user; limits per hour do not pass soon.
+    matches!(code, 1040 | 1203) || code == 1226 && message.contains("max_user_connections")
 }
 
 /// Whether the session is gone: its next statement would fail as well.
@@ -119,6 +204,11 @@ fn help(code: u16, identifier: Option<&str>) -> Option<String> {
         (UNKNOWN_FUNCTION, Some("md5" | "sha1" | "sha")) => {
             Some("this server has these hash functions in a component: `install component 'file://component_classic_hashing'`".to_owned())
         }
+        (1267 | 1270 | 1271, _) => Some(
+            "`headwater debug` lists the collations: make the tables alike (`alter table … convert to character set … collate …`), \
+             or say `collate` in the SQL"
+                .to_owned(),
+        ),
         (NO_DATABASE_SELECTED, _) => Some(
             "MySQL says this also of a function it does not have; `md5()` is in a component on newer servers: \
              `install component 'file://component_classic_hashing'`"

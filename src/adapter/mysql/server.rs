@@ -2,17 +2,24 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use mysql::prelude::Queryable;
 use mysql::{Conn, DriverError, Error, Row};
 
-use super::credentials::{Credentials, Tls};
-use super::error::{connect_error, statement_error};
+use super::credentials::Credentials;
+use super::encryption::Tls;
+use super::error::{connect_error, statement_error, unknown_plugin};
 use super::literal::quoted;
 use crate::adapter::relation::push_quoted;
 use crate::adapter::{Capabilities, DbError, DbErrorKind, DbResult, Swap, Upsert};
 
 const UNKNOWN_DATABASE: u16 = 1049;
+/// Before the first retry of a connection; doubled for each further one, up to [`LONGEST_PAUSE`] times as long.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: u32 = 40;
 
 /// Modes without which a wrong value is stored as another one with a mere warning. The server's own modes stay, among them
 /// `ONLY_FULL_GROUP_BY`: MariaDB leaves it off, since its check knows no functional dependence.
@@ -38,6 +45,13 @@ pub(super) struct Server {
     without_tls: AtomicBool,
 }
 
+/// Why there is no connection.
+struct Unopened {
+    error: DbError,
+    /// It may be there a moment later.
+    passes: bool,
+}
+
 impl Server {
     pub fn new(credentials: Credentials) -> Self {
         let set_up = set_up_script(&credentials);
@@ -48,17 +62,70 @@ impl Server {
         self.facts.get()
     }
 
-    /// A bare connection, not set up.
+    /// A bare connection, not set up. What may pass soon (a server that starts, a full backlog) is tried again; if it does
+    /// not pass, the first error is told, which is nearest to the cause.
     pub fn open(&self) -> DbResult<Conn> {
-        let wanted = if self.without_tls.load(Ordering::Relaxed) { Tls::Disabled } else { self.credentials.tls };
-        let opened = match Conn::new(self.credentials.options(wanted)) {
+        let mut first = None;
+        for attempt in 0..=self.credentials.retries {
+            if attempt > 0 {
+                thread::sleep(RETRY_PAUSE * 2u32.saturating_pow(attempt - 1).min(LONGEST_PAUSE));
+            }
+            match self.open_once() {
+                Ok(conn) => return Ok(conn),
+                Err(unopened) => {
+                    let Unopened { error, passes } = *unopened;
+                    let told = first.get_or_insert(error);
+                    if !passes {
+                        return Err(told.clone());
+                    }
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| DbError::new(DbErrorKind::Connection, "no connection was tried")))
+    }
+
+    fn open_once(&self) -> Result<Conn, Box<Unopened>> {
+        let credentials = &self.credentials;
+        let wanted = if self.without_tls.load(Ordering::Relaxed) { Tls::Disabled } else { credentials.encryption.mode };
+        let opened = match self.within(wanted)? {
             Err(Error::DriverError(DriverError::TlsNotSupported)) if wanted == Tls::Preferred => {
                 self.without_tls.store(true, Ordering::Relaxed);
-                Conn::new(self.credentials.options(Tls::Disabled))
+                self.within(Tls::Disabled)?
             }
             opened => opened,
         };
-        opened.map_err(|error| connect_error(error, &self.credentials.address(), self.credentials.user.as_deref()))
+        opened.map_err(|error| {
+            let passes = matches!(
+                error,
+                Error::IoError(_) | Error::DriverError(DriverError::CouldNotConnect(_) | DriverError::ConnectTimeout)
+            );
+            Unopened { error: connect_error(error, credentials), passes }.into()
+        })
+    }
+
+    /// The driver's time-out ends with the TCP connection. A server, or a proxy before it, that never says a word must not
+    /// be waited for any longer, so the login has a thread that can be left behind.
+    fn within(&self, tls: Tls) -> Result<mysql::Result<Conn>, Box<Unopened>> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let options = self.credentials.options(tls);
+        let login = thread::Builder::new().name("login".to_owned()).spawn(move || {
+            // Nobody listens any more once the time is up.
+            let _ = sender.send(Conn::new(options));
+        });
+        let credentials = &self.credentials;
+        if let Err(error) = login {
+            return Ok(Err(Error::IoError(error)));
+        }
+        receiver.recv_timeout(credentials.connect_timeout).map_err(|error| match error {
+            RecvTimeoutError::Disconnected => Unopened { error: unknown_plugin(credentials), passes: false }.into(),
+            RecvTimeoutError::Timeout => {
+                let (address, seconds) = (credentials.address(), credentials.connect_timeout.as_secs());
+                let message = format!("cannot connect to `{address}`: no answer within {seconds} s");
+                let help = "is it a MySQL or MariaDB server, and is a firewall or proxy in between? `connect_timeout` sets the time";
+                let error = DbError { help: Some(help.to_owned()), ..DbError::new(DbErrorKind::Connection, message) };
+                Unopened { error, passes: true }.into()
+            }
+        })
     }
 
     /// Makes a fresh or reset session ours, in one round trip. The default database may not exist yet: `create schema` is
