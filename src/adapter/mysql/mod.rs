@@ -188,17 +188,16 @@ impl Adapter for MySqlAdapter {
         self.server.facts().is_some_and(|facts| facts.lower_case_table_names > 0)
     }
 
-<<<<<<< HEAD
     fn patience(&self, sql: &str) -> Option<Patience> {
         locks::needs_a_table_alone(sql).then_some(self.server.credentials.patience)
     }
 
     fn rename_all(&self, renames: &[(Relation, Relation)]) -> Option<String> {
         rename_all(renames)
-=======
+    }
+
     fn examine(&self, connection: &mut dyn Connection, needs: &Needs) -> DbResult<Vec<Finding>> {
         doctor::examine(connection, &self.server.credentials, &self.capabilities(), needs)
->>>>>>> 1d02e4c (Make debug a doctor; say which check of TLS failed; speak ed25519; try connecting again)
     }
 
     fn is_transient(&self, error: &DbError) -> bool {
