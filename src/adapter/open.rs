@@ -11,7 +11,7 @@ use super::mysql::MySqlAdapter;
 use crate::diag::{self, Code, Diagnostic, suggest};
 
 /// The adapter types that a profile may name.
-pub const KINDS: &[&str] = &["duckdb", "mariadb", "mysql"];
+pub const KINDS: &[&str] = &["duckdb", "mariadb", "mysql", "mysql5"];
 
 /// What comes from outside of the core.
 #[derive(Clone, Default)]
@@ -29,7 +29,7 @@ pub fn open(
     drivers: &Drivers,
 ) -> diag::Result<Arc<dyn Adapter>> {
     match kind {
-        "mysql" | "mariadb" => Ok(Arc::new(MySqlAdapter::new(credentials, directory, kind)?)),
+        "mysql" | "mariadb" | "mysql5" => Ok(Arc::new(MySqlAdapter::new(credentials, directory, kind)?)),
         "duckdb" => match &drivers.duckdb {
             Some(driver) => Ok(Arc::new(DuckDbAdapter::new(credentials, directory, driver.clone())?)),
             None => Err(Diagnostic::error(Code::NotSupported, "DuckDB needs the Python module `duckdb`")
@@ -44,11 +44,7 @@ fn unknown_kind(kind: &str) -> Box<Diagnostic> {
     let known = KINDS.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
     let mut error = Diagnostic::error(Code::NotSupported, format!("there is no adapter for the type `{kind}`"))
         .note(format!("supported types: {known}"));
-    let near = match kind {
-        "mysql5" => Some("mysql"),
-        _ => suggest::nearest(kind, KINDS.iter().copied()),
-    };
-    if let Some(near) = near {
+    if let Some(near) = suggest::nearest(kind, KINDS.iter().copied()) {
         error = error.help(format!("did you mean `type: {near}`?"));
     }
     error.boxed()

@@ -20,7 +20,7 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 /// Which embedded packages serve an adapter type, nearest first; none if the type is not known.
 pub(super) fn names(kind: &str) -> Option<&'static [&'static str]> {
     match kind {
-        "mysql" | "mariadb" => Some(&["dbt_mysql", "dbt"]),
+        "mysql" | "mariadb" | "mysql5" => Some(&["dbt_mysql", "dbt"]),
         "duckdb" => Some(&["dbt_duckdb", "dbt"]),
         _ => None,
     }

@@ -62,7 +62,7 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub fn new(sql: &'a str, kind: &str) -> Self {
-        Self { sql, at: 0, style: Style { mysql: matches!(kind, "mysql" | "mariadb") } }
+        Self { sql, at: 0, style: Style { mysql: matches!(kind, "mysql" | "mariadb" | "mysql5") } }
     }
 
     fn byte(&self, ahead: usize) -> u8 {

@@ -17,7 +17,7 @@ use self::lex::{Kind, Lexer, Token};
 /// The parser's dialect for an adapter type.
 pub fn dialect(kind: &str) -> Box<dyn Dialect> {
     match kind {
-        "mysql" | "mariadb" => Box::new(MySqlDialect {}),
+        "mysql" | "mariadb" | "mysql5" => Box::new(MySqlDialect {}),
         "duckdb" => Box::new(DuckDbDialect {}),
         _ => Box::new(GenericDialect {}),
     }

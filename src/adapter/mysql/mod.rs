@@ -48,9 +48,14 @@ pub struct MySqlAdapter {
 }
 
 impl MySqlAdapter {
-    /// Reads the target's entries; opens no connection. Relative paths start at `directory`. `kind` is `mysql` or `mariadb`.
+    /// Reads the target's entries; opens no connection. Relative paths start at `directory`. `kind` is `mysql` or
+    /// `mariadb`, or `mysql5`, as dbt-mysql calls its adapter for MySQL 5.7: the same as `mysql`, but for macros of that name.
     pub fn new(credentials: &Map<String, Value>, directory: &Path, kind: &str) -> diag::Result<Self> {
-        let kind = if kind == "mariadb" { "mariadb" } else { "mysql" };
+        let kind = match kind {
+            "mariadb" => "mariadb",
+            "mysql5" => "mysql5",
+            _ => "mysql",
+        };
         Ok(Self { kind, server: Arc::new(Server::new(Credentials::new(credentials, directory, kind)?)) })
     }
 }
@@ -85,7 +90,7 @@ impl Adapter for MySqlAdapter {
     }
 
     fn parents(&self) -> &[&str] {
-        if self.kind == "mariadb" { &["mysql"] } else { &[] }
+        if self.kind == "mysql" { &[] } else { &["mysql"] }
     }
 
     fn capabilities(&self) -> Capabilities {
