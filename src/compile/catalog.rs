@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Failure;
 use super::adapter::{column_values, database, relation_value, session};
 use super::objects::relation::expect_relation;
 use super::objects::{bad_argument, text};
@@ -85,6 +86,11 @@ pub(super) fn call(
         "rename_relations" => {
             let renames = a.take("renames")?;
             rename_all(scope, &renames)?;
+            Value::from("")
+        }
+        "audit" => {
+            let relation = a.take("relation")?;
+            scope.run_audit(expect_relation(&relation, "relation")?).map_err(Failure::raise)?;
             Value::from("")
         }
         "drop_on_failure" => {

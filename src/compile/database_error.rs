@@ -10,7 +10,7 @@ use super::subquery::original_offset;
 use super::{Runtime, Scope, Subject, sql as compiled_sql};
 use crate::adapter::{DbError, DbErrorKind, Relation};
 use crate::diag::{Code, Diagnostic, SourceFile, Span, suggest};
-use crate::jinja::{RenderError, linemap};
+use crate::jinja::{self, RenderError, linemap};
 use crate::manifest::{Detail, Resource};
 use crate::sql;
 
@@ -25,6 +25,14 @@ pub struct Failure {
 impl Failure {
     pub fn is_cancelled(&self) -> bool {
         self.database.as_ref().is_some_and(|error| error.kind == DbErrorKind::Cancelled)
+    }
+
+    /// On its way through Jinja, at whose end it is found again.
+    pub(super) fn raise(self) -> jinja::Error {
+        match self.database {
+            Some(error) => super::adapter::database(*error),
+            None => jinja::raise(self.diagnostic),
+        }
     }
 
     /// The diagnostic, with the place in the scope's own file. Looks at the database for near names, so it is for the

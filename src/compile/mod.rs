@@ -5,6 +5,7 @@
 //! find their scope through the render's context, so that setting up a node costs a handful of values.
 
 mod adapter;
+mod audit;
 mod batch;
 mod catalog;
 mod config;
@@ -26,6 +27,7 @@ mod subquery;
 mod unit_test;
 mod writer;
 
+pub use audit::Auditor;
 pub use batch::Batch;
 pub use database_error::Failure;
 pub use lazy::resource as resource_value;

@@ -54,6 +54,9 @@ fn resolve(scope: &Arc<Scope>, call: &RefCall) -> Result<Value, Error> {
 
 /// The node's own relation, or with `--defer` the other one: where it is favoured, or the own one does not exist.
 fn referred(scope: &Arc<Scope>, node: &Node) -> Result<Relation, Error> {
+    if let Some(built) = scope.stand_in(&node.unique_id) {
+        return Ok(built.clone());
+    }
     let own = scope.runtime.node_relation(node);
     let Some(deferred) = scope.runtime.options.deferred.get(&node.unique_id) else { return Ok(own) };
     let exists = || catalog::get(scope, own.database.clone(), own.schema.clone(), own.identifier.clone());

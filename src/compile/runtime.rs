@@ -146,7 +146,7 @@ impl Runtime {
         Scope::new(self.clone(), subject, label)
     }
 
-    fn label(subject: &Subject, thread: &str) -> Label {
+    pub(super) fn label(subject: &Subject, thread: &str) -> Label {
         Label {
             name: subject.label().to_owned(),
             node: subject.unique_id().map(|id| id.to_string()),

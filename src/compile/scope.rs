@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Value as Json, json};
 
+use super::audit::{Audited, Auditor};
 use super::batch::Batch;
 use super::objects::relation::RelationObject;
 use super::results::Results;
@@ -104,21 +106,33 @@ pub struct Scope {
     answers: Answers,
     /// What is to be dropped if the subject fails.
     leftovers: Mutex<Vec<Relation>>,
+    /// Who runs its tests before it is published.
+    pub(super) auditor: OnceLock<Arc<dyn Auditor>>,
+    pub(super) was_audited: AtomicBool,
+    /// The node as a part of whose run this test runs.
+    pub(super) audited: Option<Audited>,
 }
 
 impl Scope {
     pub(super) fn new(runtime: Arc<Runtime>, subject: Subject, label: Label) -> Arc<Self> {
-        Self::with_answers(runtime, subject, label, None, Answers::default())
+        Self::with_answers(runtime, subject, label, None, None, Answers::default())
     }
 
     pub(super) fn of_batch(runtime: Arc<Runtime>, node: Arc<Node>, label: Label, batch: Batch) -> Arc<Self> {
-        Self::with_answers(runtime, Subject::Node(node), label, Some(batch), Answers::default())
+        Self::with_answers(runtime, Subject::Node(node), label, Some(batch), None, Answers::default())
+    }
+
+    pub(super) fn of_audit(runtime: Arc<Runtime>, test: Arc<Node>, thread: &str, audited: Audited) -> Arc<Self> {
+        let subject = Subject::Node(test);
+        let label = Runtime::label(&subject, thread);
+        Self::with_answers(runtime, subject, label, None, Some(audited), Answers::default())
     }
 
     /// The same subject once more, to render it again without asking the database again.
     pub(super) fn replay(self: &Arc<Self>) -> Arc<Self> {
         let (subject, label) = (self.subject.clone(), self.label.clone());
-        Self::with_answers(self.runtime.clone(), subject, label, self.batch.clone(), self.answers.replay())
+        let (batch, audited) = (self.batch.clone(), self.audited.clone());
+        Self::with_answers(self.runtime.clone(), subject, label, batch, audited, self.answers.replay())
     }
 
     fn with_answers(
@@ -126,6 +140,7 @@ impl Scope {
         subject: Subject,
         label: Label,
         batch: Option<Batch>,
+        audited: Option<Audited>,
         answers: Answers,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -141,6 +156,9 @@ impl Scope {
             compiled: OnceLock::new(),
             answers,
             leftovers: Mutex::default(),
+            auditor: OnceLock::new(),
+            was_audited: AtomicBool::new(false),
+            audited,
         })
     }
 
@@ -159,6 +177,9 @@ impl Scope {
                 .note("`--no-introspect` forbids that")
                 .help("leave out `--no-introspect`, or give the macro a way without the database")
                 .boxed());
+        }
+        if let Some(audited) = &self.audited {
+            return audited.outer.session();
         }
         let session = self.session.get_or_init(|| {
             let comment = query_comment::render(self)?;

@@ -61,7 +61,7 @@ impl Scope {
         };
         let compiled = Arc::new(self.render(&node, more)?);
         if let Some(path) = &compiled.path {
-            self.runtime.writer.write(path, compiled.sql.clone());
+            self.runtime.writer.write(path, self.shown_sql(&compiled));
         }
         Ok(self.compiled.get_or_init(|| compiled).clone())
     }

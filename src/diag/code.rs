@@ -47,6 +47,7 @@ codes! {
     MissingKey = "missing-key",
     NoNodesSelected = "no-nodes-selected",
     NoState = "no-state",
+    NotPublished = "not-published",
     NotSupported = "not-supported",
     PatchTargetNotFound = "patch-target-not-found",
     PrivateRef = "private-ref",

@@ -34,6 +34,11 @@ pub trait Runner: Send + Sync {
         self.run(step, thread)
     }
 
+    /// What came of a step that was done as a part of another one.
+    fn decided(&self, _step: &Step) -> Option<NodeResult> {
+        None
+    }
+
     /// What a step is called in results.
     fn name(&self, step: &Step) -> NodeRef;
 
@@ -370,6 +375,13 @@ impl State<'_> {
         let node = self.runner.name(step);
         self.started += 1;
         let index = self.started;
+        if let Some(result) = self.runner.decided(step) {
+            let (total, thread) = (self.work.steps.len(), result.thread_id.as_str().into());
+            self.events.event(&Event::NodeStart { index, total, node, thread });
+            let blocks = self.blocks_others(at, &result);
+            self.record(at, index, result, blocks);
+            return;
+        }
         self.record(at, index, NodeResult::skipped(node, message), true);
     }
 
@@ -382,7 +394,7 @@ impl State<'_> {
             for next in &self.work.steps[at].blocks {
                 if !seen[*next] && !self.finished[*next] {
                     seen[*next] = true;
-                    count += 1;
+                    count += usize::from(self.runner.decided(&self.work.steps[*next]).is_none());
                     open.push(*next);
                 }
             }

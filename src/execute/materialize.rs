@@ -15,7 +15,19 @@ pub fn run(scope: &Arc<Scope>, used: &mut Option<String>) -> Result<Ending, Fail
         let message = format!("{} is written in Python, which is not supported", scope.subject.describe());
         return Err(Diagnostic::error(Code::NotSupported, message).boxed().into());
     }
+    if scope.has_auditor() {
+        check_audits(scope, node.config.materialized())?;
+    }
     let value = call(scope, node.config.materialized(), used, |context| context)?;
+    if scope.has_auditor() && !scope.was_audited() {
+        let message =
+            format!("{} was published without its tests, and config `publish` is `tested`", scope.subject.describe());
+        return Err(Diagnostic::error(Code::NotSupported, message)
+            .note("a macro that replaces a built-in one does not call `adapter.audit`")
+            .help("call `{% do adapter.audit(relation) %}` in it, before what was built is put in place")
+            .boxed()
+            .into());
+    }
     keep_relations(scope, &value)?;
     let Some(main) = scope.stored("main") else {
         let message = format!("materialization `{}` ran no statement `main`", node.config.materialized());
@@ -50,6 +62,33 @@ pub fn call(
         _ => more(context),
     });
     Ok(runtime.engine.call(&found.value, &[], &context)?)
+}
+
+/// A materialization of the user's own has to let the tests run itself.
+fn check_audits(scope: &Scope, materialized: &str) -> Result<(), Failure> {
+    let runtime = &scope.runtime;
+    let Some(found) = runtime.materialization(materialized) else { return Ok(()) };
+    let macro_def = &found.macro_def;
+    let is_ours =
+        |name: &str| runtime.project.packages.iter().any(|package| package.embedded && &*package.name == name);
+    let calls = macro_def
+        .file
+        .text
+        .get(macro_def.block.range.clone())
+        .is_some_and(|text| text.contains("adapter.audit") || text.contains("build_table("));
+    if calls || is_ours(&macro_def.package) {
+        return Ok(());
+    }
+    let message = format!(
+        "config `publish` of {} is `tested`, which materialization `{materialized}` of package `{}` does not know",
+        scope.subject.describe(),
+        macro_def.package
+    );
+    Err(Diagnostic::error(Code::NotSupported, message)
+        .note("nothing was built: it would be published without its tests")
+        .help("call `{% do adapter.audit(relation) %}` in the materialization, before what was built is put in place, or set `publish: immediately`")
+        .boxed()
+        .into())
 }
 
 fn unknown(scope: &Scope, materialized: &str) -> Box<Diagnostic> {

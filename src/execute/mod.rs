@@ -1,6 +1,7 @@
 //! Floor 8. Runs a plan: one coordinator thread owns the ready set, `threads` workers compile and materialize nodes,
 //! each with a connection of its own; messages go over a channel.
 
+mod audit;
 mod batches;
 pub mod cancel;
 mod clone;

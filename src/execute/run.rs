@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
+use super::audit::Audits;
 use super::coordinator::{self, Runner, Work};
 use super::hooks::{self, When};
 use super::result::{BatchResults, NodeRef, NodeResult, RunResults, Status};
@@ -77,6 +78,7 @@ pub fn run(job: &Job) -> RunResults {
         verb: job.plan.verb,
         settings: job.settings.clone(),
         events: job.events.clone(),
+        audits: Arc::new(Audits::new(job.plan.audits.clone())),
     });
     go(job, &runner, &mut outcome);
     job.cancel.detach();

@@ -9,10 +9,18 @@ use super::worker::Ending;
 use crate::adapter::{Cell, Table};
 use crate::compile::{Failure, Scope};
 use crate::diag::{Code, Diagnostic, Severity};
+use crate::jinja::{Args, State, Value, function};
 use crate::manifest::{Config, Detail};
 
 pub fn run(scope: &Arc<Scope>, settings: &Settings, used: &mut Option<String>) -> Result<Ending, Failure> {
-    materialize::call(scope, "test", used, |context| context)?;
+    let stores_nothing = scope.is_inside_transaction();
+    materialize::call(scope, "test", used, |context| match stores_nothing {
+        true => {
+            let no = |_: &mut State<'_, '_>, a: &mut Args<'_>| a.finish().map(|()| Value::from(false));
+            context.set_override("should_store_failures", function("should_store_failures", no))
+        }
+        false => context,
+    })?;
     let Some(node) = scope.subject.node() else { return Ok(Ending::default()) };
     let main = scope.stored("main").ok_or_else(|| bad_result(scope, "ran no statement `main`"))?;
     let counts = Counts::read(&main.table).map_err(|what| bad_result(scope, &what))?;
@@ -103,9 +111,12 @@ fn explain(scope: &Scope, status: Status, failures: u64, condition: &str) -> Box
         if let Some(span) = span {
             diagnostic = diagnostic.at(span, "");
         }
-        if let Some(relation) = node.relation_name.as_ref() {
+        if let Some(relation) = node.relation_name.as_ref().filter(|_| !scope.is_inside_transaction()) {
             diagnostic = diagnostic.note(format!("the failing rows are in {relation}"));
         }
+    }
+    if scope.is_audit() {
+        diagnostic = diagnostic.note("it was run on the new version, before that is published");
     }
     if let Some(path) = scope.compiled_path() {
         diagnostic = diagnostic.note(format!("the query is {path}"));

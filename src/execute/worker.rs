@@ -6,12 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 use chrono::Utc;
 use serde_json::Map;
 
+use super::audit::{Audit, Audits};
 use super::batches::Batches;
 use super::coordinator::Runner;
 use super::result::{NodeRef, NodeResult, Status, Timing};
 use super::run::Settings;
 use super::{Event, EventSink, Phase, clone, materialize, test, unit_test};
-use crate::adapter::RelationType;
+use crate::adapter::{DbError, DbErrorKind, Relation, RelationType};
 use crate::compile::results::response_json;
 use crate::compile::{Batch, Compiled, Failure, Runtime, Scope, Subject, UnitScope};
 use crate::diag::{Code, Diagnostic};
@@ -20,12 +21,14 @@ use crate::manifest::{Node, Resource, ResourceType};
 use crate::plan::{Step, Verb};
 
 /// What all workers share.
+#[derive(Clone)]
 pub struct Worker {
     pub runtime: Arc<Runtime>,
     pub verb: Verb,
     pub settings: Settings,
     /// Hears what a node comes to while it runs.
     pub events: Arc<dyn EventSink>,
+    pub audits: Arc<Audits>,
 }
 
 /// How a node ended, before it is made a [`NodeResult`].
@@ -98,6 +101,10 @@ impl Runner for Worker {
         result
     }
 
+    fn decided(&self, step: &Step) -> Option<NodeResult> {
+        self.audits.outcome(&step.unique_id)
+    }
+
     fn name(&self, step: &Step) -> NodeRef {
         match self.runtime.manifest.get(&step.unique_id) {
             Some(Resource::Node(node)) => NodeRef::of_node(node),
@@ -120,11 +127,52 @@ impl Runner for Worker {
 
 impl Worker {
     fn node(&self, node: &Arc<Node>, thread: &str) -> NodeResult {
+        if let Some(outcome) = self.audits.outcome(&node.unique_id) {
+            return outcome;
+        }
         let subject = Subject::Node(node.clone());
-        let scope = || self.runtime.scope(subject.clone(), thread);
+        let scope = || {
+            let scope = self.runtime.scope(subject.clone(), thread);
+            if let Some(tests) = self.audits.begin(&node.unique_id) {
+                scope.set_auditor(Arc::new(Audit { worker: self.clone(), tests }));
+            }
+            scope
+        };
         let mut result = self.attempts(NodeRef::of_node(node), Some(node), scope);
         result.relation_name.clone_from(&node.relation_name);
         result
+    }
+
+    /// One test of a node that is not published yet, in the session of that node.
+    ///
+    /// # Errors
+    /// What stops or repeats the node and not only the test: a stop, a deadlock, a lost connection.
+    pub(super) fn audit(
+        &self,
+        test: &Arc<Node>,
+        outer: &Arc<Scope>,
+        built: &Relation,
+    ) -> Result<(NodeResult, bool), Failure> {
+        let started = Instant::now();
+        let scope = self.runtime.audit(test, outer, built);
+        let mut attempt = Attempt { timing: Vec::new(), compiled: None, materialization: None };
+        let outcome = match self.once(&scope, Some(test), &mut attempt) {
+            Err(failure) if failure.database.as_ref().is_some_and(|error| self.concerns_all(error)) => {
+                return Err(failure);
+            }
+            outcome => outcome,
+        };
+        let stored = !scope.is_inside_transaction();
+        let mut result = self.result(NodeRef::of_node(test), &scope, attempt, outcome, started);
+        if stored {
+            result.relation_name.clone_from(&test.relation_name);
+        }
+        Ok((result, stored))
+    }
+
+    fn concerns_all(&self, error: &DbError) -> bool {
+        let ends = matches!(error.kind, DbErrorKind::Cancelled | DbErrorKind::Connection);
+        ends || self.runtime.adapter().is_transient(error)
     }
 
     /// Cuts a microbatch model into batches: what there is in the warehouse decides with which it starts.
@@ -185,7 +233,7 @@ impl Worker {
 
     fn once(&self, scope: &Arc<Scope>, node: Option<&Arc<Node>>, attempt: &mut Attempt) -> Result<Ending, Failure> {
         let tell = |phase| {
-            let Some(unique_id) = scope.subject.unique_id() else { return };
+            let Some(unique_id) = scope.subject.unique_id().filter(|_| !scope.is_audit()) else { return };
             self.events.event(&Event::NodePhase { unique_id: unique_id.clone(), phase });
         };
         tell(Phase::Compiling);
@@ -254,7 +302,7 @@ impl Worker {
             compiled: Some(attempt.compiled.is_some()),
             compiled_path: attempt.compiled.as_ref().and_then(|compiled| self.runtime.shown_path(compiled)),
             extra_ctes: attempt.compiled.as_ref().map(|compiled| self.runtime.extra_ctes(compiled)).unwrap_or_default(),
-            compiled_code: attempt.compiled.map(|compiled| compiled.sql.clone()),
+            compiled_code: attempt.compiled.map(|compiled| scope.shown_sql(&compiled)),
             relation_name: None,
             batch_results: None,
             diagnostic: ending.diagnostic,

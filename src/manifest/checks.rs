@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::event_time::is_microbatch;
 use super::parse::{find_word, first_line};
 use super::tables;
 use super::{Access, Detail, Manifest, Node, Resource, ResourceType, UniqueId};
@@ -17,6 +18,7 @@ const CHOICES: &[(&str, &[&str])] = &[
     ("hard_deletes", &["ignore", "invalidate", "new_record"]),
     ("severity", &["warn", "error"]),
     ("on_error", &["skip_children", "continue"]),
+    ("publish", &["immediately", "tested"]),
     ("volatility", &["deterministic", "stable", "non-deterministic"]),
 ];
 
@@ -32,6 +34,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("store_failures", Kind::Bool),
     ("quote_columns", Kind::Bool),
     ("materialized", Kind::Text),
+    ("publish", Kind::Text),
     ("schema", Kind::Text),
     ("database", Kind::Text),
     ("alias", Kind::Text),
@@ -187,6 +190,10 @@ impl Check<'_> {
         let config = &self.node.config;
         if config.contract_enforced() {
             self.contract();
+        }
+        if config.publishes_tested() && is_microbatch(config) {
+            let problem = "cannot be `tested` for strategy `microbatch`: every batch is published when it is built";
+            self.report("publish", problem, "set `publish: immediately` for this model");
         }
         let Detail::Model(model) = &self.node.detail else { return };
         let all = model.constraints.iter().chain(self.node.columns.values().flat_map(|column| &column.constraints));

@@ -182,6 +182,11 @@ impl Config {
         self.bool("full_refresh")
     }
 
+    /// `publish: tested`: what was built is shown to readers only after its tests.
+    pub fn publishes_tested(&self) -> bool {
+        self.str("publish").is_some_and(|publish| publish.eq_ignore_ascii_case("tested"))
+    }
+
     pub fn contract_enforced(&self) -> bool {
         self.get("contract").and_then(|contract| contract.get("enforced")).and_then(Value::as_bool).unwrap_or(false)
     }

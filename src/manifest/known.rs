@@ -70,7 +70,7 @@ const KEYS: &[&str] = &[
     "meta", "not_matched_by_source_action", "not_matched_by_source_condition", "not_matched_condition",
     "notebook_template_id", "on_configuration_change", "on_error", "on_schema_change", "options", "overrides",
     "packages", "partition_by", "partition_expiration_days", "partitioned_by", "partitions", "persist_docs", "plugin",
-    "post-hook", "post_hook", "pre-hook", "pre_hook", "predicates", "primary_key", "project", "python_job_config",
+    "post-hook", "post_hook", "pre-hook", "pre_hook", "predicates", "primary_key", "project", "publish", "python_job_config",
     "python_version", "query_tag", "query_tags", "quote_columns", "quoting", "refresh_interval_minutes",
     "refresh_mode", "require_partition_filter", "resource_tags", "row_access_policy", "schedule", "schema",
     "schema_origin", "secrets", "secure", "severity", "skip_matched_step", "skip_not_matched_step", "skip_optimize",

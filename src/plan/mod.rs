@@ -1,9 +1,12 @@
 //! Floor 7. What runs in which order, and what stops what: [`plan`] turns a command's [`Verb`] and a selection into
 //! the [`Plan`] that the coordinator works off.
 
+mod audits;
 mod edges;
 
 use std::fmt;
+
+pub use audits::Audits;
 
 use crate::graph::Dag;
 use crate::manifest::{Manifest, ResourceType, UniqueId};
@@ -65,6 +68,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// A failed (or skipped) test skips what it blocks. An error of any step always does; a warning never.
     pub failed_tests_block: bool,
+    /// Tests that a node waits for before it is published. They are steps, selected or not.
+    pub audits: Audits,
 }
 
 /// One member of the graph to work on. Exposures and saved queries are steps too, with nothing to do (dbt's `NO-OP`).
@@ -88,13 +93,20 @@ pub struct Step {
 /// blocks what is below them; so does everything that is not selected.
 pub fn plan(verb: Verb, selected: &Selected, manifest: &Manifest, dag: &Dag) -> Plan {
     let keep = |at: &usize| !is_folded(verb, dag.id(*at), manifest);
-    let chosen: Vec<usize> = selected.ids.iter().filter_map(|id| dag.index(id)).filter(keep).collect();
+    let mut chosen: Vec<usize> = selected.ids.iter().filter_map(|id| dag.index(id)).filter(keep).collect();
+    let audits = audits::audits(verb, &chosen, manifest, dag);
+    let mut is_chosen = dag.empty_set();
+    for at in &chosen {
+        is_chosen.insert(*at);
+    }
+    let tests = audits.values().flatten().filter_map(|test| dag.index(test));
+    chosen.extend(tests.filter(|at| is_chosen.insert(*at)));
     let blockers = edges::blockers(verb, &chosen, manifest, dag);
     let mut steps = order(&chosen, &blockers, dag);
     for step in &mut steps {
         (step.resource_type, step.keeps_going) = facts(&step.unique_id, manifest);
     }
-    Plan { verb, steps, failed_tests_block: verb == Verb::Build }
+    Plan { verb, steps, failed_tests_block: verb == Verb::Build, audits }
 }
 
 /// Ephemeral models are folded into what refers to them.

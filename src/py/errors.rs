@@ -43,9 +43,15 @@ fn class(code: Option<Code>) -> &'static str {
         Some(Code::ProjectNotFound | Code::ProfileNotFound | Code::VersionMismatch | Code::MissingKey | Code::File) => {
             "ProjectError"
         }
-        Some(Code::CommandLine | Code::Internal | Code::TestFailed | Code::UnitTest | Code::NotSupported) | None => {
-            "HeadwaterError"
-        }
+        Some(
+            Code::CommandLine
+            | Code::Internal
+            | Code::TestFailed
+            | Code::UnitTest
+            | Code::NotPublished
+            | Code::NotSupported,
+        )
+        | None => "HeadwaterError",
         Some(_) => "ParseError",
     }
 }

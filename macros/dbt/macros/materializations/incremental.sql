@@ -42,6 +42,7 @@
     {%- call statement('main') -%}
       {{ build_sql }}
     {%- endcall -%}
+    {%- do adapter.audit(target_relation) -%}
   {%- endif -%}
 
   {%- do apply_grants(target_relation, grant_config, should_revoke=should_revoke(existing_relation, full_refresh_mode)) -%}

@@ -20,10 +20,12 @@
     {%- do adapter.begin() -%}
     {%- set create_table_sql = reset_csv_table(model, full_refresh_mode, old_relation, agate_table) -%}
     {%- set sql = load_csv_rows(model, agate_table) -%}
+    {%- do adapter.audit(target_relation) -%}
   {%- elif adapter.capabilities.transactional_ddl -%}
     {%- set create_table_sql = reset_csv_table(model, full_refresh_mode, old_relation, agate_table) if old_relation is not none else create_csv_table(model, agate_table) -%}
     {%- set sql = load_csv_rows(model, agate_table) -%}
     {%- do create_indexes(target_relation) -%}
+    {%- do adapter.audit(target_relation) -%}
   {%- else -%}
     {%- set shadow_relation = make_intermediate_relation(target_relation) -%}
     {%- do adapter.drop_on_failure(shadow_relation) -%}
@@ -33,6 +35,7 @@
     {%- endcall -%}
     {%- set sql = insert_csv_rows(shadow_relation, agate_table, get_batch_size()) -%}
     {%- do create_indexes(shadow_relation) -%}
+    {%- do adapter.audit(shadow_relation) -%}
     {%- set backup_relation = swap_relations(shadow_relation, target_relation, old_relation) -%}
   {%- endif -%}
 

@@ -18,10 +18,7 @@
     {%- if strategy.hard_deletes in ['invalidate', 'new_record'] -%}
       {%- do check_time_data_types(build_sql) -%}
     {%- endif -%}
-    {%- call statement('main') -%}
-      {{ create_table_as(false, target_relation, build_sql) }}
-    {%- endcall -%}
-    {%- do create_indexes(target_relation) -%}
+    {%- do build_table(target_relation, none, build_sql) -%}
   {%- else -%}
     {%- do adapter.assert_valid_snapshot_target_given_strategy(target_relation, snapshot_column_names(), strategy) -%}
     {%- set staging_relation = build_snapshot_staging_table(strategy, sql, target_relation) -%}
@@ -41,6 +38,7 @@
     {%- call statement('main') -%}
       {{ snapshot_merge_sql(target=target_relation, source=staging_relation, insert_cols=insert_cols) }}
     {%- endcall -%}
+    {%- do adapter.audit(target_relation) -%}
   {%- endif -%}
 
   {%- do apply_grants(target_relation, grant_config, should_revoke=should_revoke(target_exists, full_refresh_mode=false)) -%}

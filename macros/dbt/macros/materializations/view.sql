@@ -8,7 +8,8 @@
   {%- do drop_leftover_relations(target_relation) -%}
   {%- do run_hooks(pre_hooks, inside_transaction=true) -%}
 
-  {%- if existing_relation is none or existing_relation.is_view -%}
+  {%- set is_tested = config.get('publish', 'immediately') | lower == 'tested' -%}
+  {%- if not is_tested and (existing_relation is none or existing_relation.is_view) -%}
     {%- call statement('main') -%}
       {{ get_create_view_as_sql(target_relation, sql) }}
     {%- endcall -%}
@@ -18,6 +19,7 @@
     {%- call statement('main') -%}
       {{ get_create_view_as_sql(intermediate_relation, sql) }}
     {%- endcall -%}
+    {%- do adapter.audit(intermediate_relation) -%}
     {%- set backup_relation = swap_relations(intermediate_relation, target_relation, existing_relation) -%}
   {%- endif -%}
 

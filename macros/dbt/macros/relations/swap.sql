@@ -27,5 +27,6 @@
   {%- endcall -%}
   {%- do create_indexes(intermediate_relation) -%}
   {%- do create_strategy_indexes(intermediate_relation) -%}
+  {%- do adapter.audit(intermediate_relation) -%}
   {%- do return(swap_relations(intermediate_relation, target_relation, existing_relation)) -%}
 {% endmacro %}
