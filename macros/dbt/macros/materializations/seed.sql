@@ -22,6 +22,7 @@
     {%- set sql = load_csv_rows(model, agate_table) -%}
     {%- do adapter.audit(target_relation) -%}
   {%- elif adapter.capabilities.transactional_ddl -%}
+    {%- do adapter.begin() -%}
     {%- set create_table_sql = reset_csv_table(model, full_refresh_mode, old_relation, agate_table) if old_relation is not none else create_csv_table(model, agate_table) -%}
     {%- set sql = load_csv_rows(model, agate_table) -%}
     {%- do create_indexes(target_relation) -%}
