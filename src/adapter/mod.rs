@@ -205,6 +205,11 @@ pub trait Adapter: Send + Sync {
         None
     }
 
+    /// Whether one of the statements commits what was done before it, or otherwise ends the transaction.
+    fn ends_transaction(&self, _sql: &str) -> bool {
+        false
+    }
+
     /// The one statement that renames relations all at once, in order; None where there is none.
     fn rename_all(&self, _renames: &[(Relation, Relation)]) -> Option<String> {
         None

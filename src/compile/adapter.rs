@@ -223,6 +223,7 @@ fn statement(scope: &Arc<Scope>, method: &str, a: &mut Args<'_>) -> Result<Value
         "add_query" => {
             let session = session(scope)?;
             let sql = a.string("sql")?;
+            scope.check_audit(&sql)?;
             let auto_begin = a.truth("auto_begin", true)?;
             let bindings = given(a.optional("bindings")?);
             a.optional("abridge_sql_log")?;

@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering;
 use super::sql::Compiled;
 use super::{Failure, Runtime, Scope};
 use crate::adapter::Relation;
+use crate::diag::{Code, Diagnostic};
+use crate::jinja::{self, Error};
 use crate::manifest::{Node, UniqueId};
 
 /// Whoever runs the tests of a node.
@@ -65,6 +67,20 @@ impl Scope {
     pub fn is_inside_transaction(&self) -> bool {
         let session = self.audited.as_ref().and_then(|audited| audited.outer.used_session());
         session.is_some_and(crate::adapter::session::Session::in_transaction)
+    }
+
+    /// Refuses what would publish the tested node by ending its transaction.
+    pub(super) fn check_audit(&self, sql: &str) -> Result<(), Error> {
+        if !self.is_inside_transaction() || !self.runtime.adapter().ends_transaction(sql) {
+            return Ok(());
+        }
+        let who = self.subject.describe();
+        let message = format!("{who} sends a statement that would publish what it tests");
+        Err(jinja::raise(
+            Diagnostic::error(Code::NotSupported, message)
+                .note("it is run inside of the transaction of what it tests, and this statement ends that")
+                .help("let the test only select, or set `publish: immediately`"),
+        ))
     }
 
     /// What is read in the place of a node.

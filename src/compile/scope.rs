@@ -215,6 +215,7 @@ impl Scope {
         if self.answers.replays {
             return self.answers.next(sql).ok_or_else(|| jinja::fail("the database is not asked again"));
         }
+        self.check_audit(sql)?;
         let session = self.session().map_err(jinja::raise)?;
         let named = self.name_subqueries(sql).map(|(named, _)| named);
         let result = session

@@ -27,6 +27,19 @@ pub(super) fn needs_a_table_alone(text: &str) -> bool {
     is_ddl && sql::split_statements(text, "mysql").len() == 1
 }
 
+/// Whether a statement of the text commits before it runs, or ends the transaction in another way.
+pub(super) fn ends_transaction(text: &str) -> bool {
+    sql::split_statements(text, "mysql").into_iter().any(|range| {
+        let mut words = words(&text[range]);
+        match words.next().unwrap_or_default().as_str() {
+            "create" | "drop" => words.next().as_deref() != Some("temporary"),
+            "alter" | "analyze" | "begin" | "commit" | "flush" | "grant" | "lock" | "optimize" | "rename"
+            | "repair" | "revoke" | "rollback" | "start" | "truncate" => true,
+            _ => false,
+        }
+    })
+}
+
 /// The words of a text in lower case, without what stands in comments.
 fn words(text: &str) -> impl Iterator<Item = String> {
     let mut rest = text;
@@ -82,7 +95,19 @@ pub(super) fn holders(conn: &mut Conn, sql: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::needs_a_table_alone;
+    use super::{ends_transaction, needs_a_table_alone};
+
+    #[test]
+    fn statements_that_commit_are_known() {
+        for sql in ["create table a (n int)", "select 1; grant select on a to b", "-- so\n/*! */ Truncate a", "commit"]
+        {
+            assert!(ends_transaction(sql), "{sql}");
+        }
+        for sql in ["select 'create'", "create temporary table a as select 1", "delete from a; insert into a select 1"]
+        {
+            assert!(!ends_transaction(sql), "{sql}");
+        }
+    }
 
     #[test]
     fn statements_that_keep_readers_waiting_are_known() {

@@ -197,6 +197,10 @@ impl Adapter for MySqlAdapter {
         locks::needs_a_table_alone(sql).then_some(self.server.credentials.patience)
     }
 
+    fn ends_transaction(&self, sql: &str) -> bool {
+        locks::ends_transaction(sql)
+    }
+
     fn rename_all(&self, renames: &[(Relation, Relation)]) -> Option<String> {
         rename_all(renames)
     }

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{Label, Pool, QueryComment, Session};
 use crate::adapter::fake::FakeAdapter;
-use crate::adapter::{DbError, DbErrorKind, QueryResult, SchemaName};
+use crate::adapter::{DbError, DbErrorKind, Include, QueryResult, Relation, RelationType, SchemaName};
 use crate::diag::log::{Log, LogEntry, NullLog};
 
 fn pool(adapter: &FakeAdapter) -> Arc<Pool> {
@@ -115,4 +115,35 @@ fn statements_are_logged_with_their_node_and_counted() {
     assert_eq!(lines[..2], told);
     assert_eq!(lines[2], "SQLQuery model.shop.orders create table t (i int)");
     assert_eq!(lines[3], "SQLQueryStatus model.shop.orders OK");
+}
+
+fn named(identifier: &str) -> Relation {
+    Relation {
+        database: None,
+        schema: Some("shop".into()),
+        identifier: Some(identifier.into()),
+        kind: Some(RelationType::Table),
+        include: Include::TWO_PARTS,
+        quote: Include::ALL,
+        quote_char: '`',
+        limit: None,
+        event_time: None,
+    }
+}
+
+/// The connection is lost with the rename of `new` and what was there; `left` is what a new session finds.
+fn rename_and_lose(left: &[&str]) -> (bool, usize) {
+    let lost = DbError::new(DbErrorKind::Connection, "gone");
+    let adapter = left
+        .iter()
+        .fold(FakeAdapter::mysql().fail("rename table", lost), |adapter, name| adapter.relation(named(name)));
+    let renames = [(named("orders"), named("old")), (named("new"), named("orders"))];
+    let renamed = session(&adapter).rename_all(&renames).is_ok();
+    (renamed, adapter.statements().iter().filter(|sql| sql.starts_with("rename table")).count())
+}
+
+#[test]
+fn a_rename_that_was_lost_is_looked_for_before_it_is_repeated() {
+    assert_eq!(rename_and_lose(&["orders", "old"]), (true, 1), "the server has done it");
+    assert_eq!(rename_and_lose(&["orders", "new"]), (false, 2), "it has not, and the second try is lost as well");
 }

@@ -243,6 +243,22 @@ def test_a_test_that_cannot_run_is_no_proof(duck: Warehouse) -> None:
     assert "mart_table" not in relations(duck)
 
 
+def test_a_test_cannot_publish_what_it_tests(server: Warehouse) -> None:
+    """DDL would commit the rows of an incremental model."""
+    files = {**FILES, "macros/positive.sql": POSITIVE.replace("%} select", "%} {% do side_effect() %} select")}
+    files["macros/side_effect.sql"] = """
+        {% macro side_effect() %}
+          {% if var('sign') < 0 %}{% do run_query('create table ' ~ target.schema ~ '.side (n int)') %}{% endif %}
+        {% endmacro %}
+    """
+    server.project(files, vars={"sign": 1}).build(select="raw mart_rows", exclude="as_many").raise_for_failures()
+    results = server.project(files, vars={"sign": -1}).run(select="mart_rows")
+    assert results["mart_rows"].status == "error"
+    assert results["positive_mart_rows_amount"].diagnostic["code"] == "not-supported"
+    assert server.rows(f"select amount from {server.schema}.mart_rows order by 1") == [(10,), (20,)]
+    assert sorted(relations(server)) == ["mart_rows", "raw"]
+
+
 OWN = """
     {% materialization mine, default %}
       {%- set target = this.incorporate(type='table') -%}
