@@ -18,10 +18,7 @@ pub(super) fn needs_a_table_alone(text: &str) -> bool {
     let is_ddl = match next().as_str() {
         "alter" | "rename" | "truncate" | "optimize" => true,
         "drop" => next() != "temporary",
-        "create" => match next().as_str() {
-            "or" | "index" | "unique" | "fulltext" | "spatial" | "trigger" => true,
-            _ => false,
-        },
+        "create" => matches!(next().as_str(), "or" | "index" | "unique" | "fulltext" | "spatial" | "trigger"),
         _ => false,
     };
     is_ddl && sql::split_statements(text, "mysql").len() == 1
