@@ -117,7 +117,9 @@ def test_what_fails_its_tests_is_not_published(warehouse: Warehouse) -> None:
     )
     assert status["positive_mart_rows_amount"] == "fail"
     assert statuses(project.snapshot()) == {
-        "history": "error", "not_null_history_id": "pass", "positive_history_amount": "fail"
+        "history": "error",
+        "not_null_history_id": "pass",
+        "positive_history_amount": "fail",
     }
     assert statuses(project.seed(select="prices"))["prices"] == "error"
     assert statuses(project.run(select="mart_rows", full_refresh=True))["mart_rows"] == "error"
