@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
 from conftest import Warehouse
 
 TABLE = "{{ config(materialized='table') }} select 1 as n"
