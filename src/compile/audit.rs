@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use super::sql::Compiled;
 use super::{Failure, Runtime, Scope};
 use crate::adapter::Relation;
+use crate::adapter::session::Session;
 use crate::diag::{Code, Diagnostic};
 use crate::jinja::{self, Error};
 use crate::manifest::{Node, UniqueId};
@@ -66,20 +67,25 @@ impl Scope {
     /// Whether nothing may be made here, because it would end the transaction of the tested node, or go with it.
     pub fn is_inside_transaction(&self) -> bool {
         let session = self.audited.as_ref().and_then(|audited| audited.outer.used_session());
-        session.is_some_and(crate::adapter::session::Session::in_transaction)
+        session.is_some_and(Session::in_transaction)
     }
 
-    /// Refuses what would publish the tested node by ending its transaction.
+    /// Refuses what would publish a node before its tests by ending its transaction: in a test, or in the node itself.
     pub(super) fn check_audit(&self, sql: &str) -> Result<(), Error> {
-        if !self.is_inside_transaction() || !self.runtime.adapter().ends_transaction(sql) {
+        let waits = self.has_auditor() && !self.was_audited();
+        let is_open = waits && self.used_session().is_some_and(Session::in_transaction);
+        if !(is_open || self.is_inside_transaction()) || !self.runtime.adapter().ends_transaction(sql) {
             return Ok(());
         }
-        let who = self.subject.describe();
-        let message = format!("{who} sends a statement that would publish what it tests");
+        let (what, help) = match self.is_audit() {
+            true => ("what it tests", "let the test only select, or set `publish: immediately`"),
+            false => ("it before its tests", "choose another strategy, or set `publish: immediately`"),
+        };
+        let message = format!("{} sends a statement that would publish {what}", self.subject.describe());
         Err(jinja::raise(
             Diagnostic::error(Code::NotSupported, message)
-                .note("it is run inside of the transaction of what it tests, and this statement ends that")
-                .help("let the test only select, or set `publish: immediately`"),
+                .note("this statement ends the transaction that nothing may leave before the tests")
+                .help(help),
         ))
     }
 
