@@ -156,6 +156,99 @@ impl Column {
     }
 }
 
+/// Digits of the largest number before the point, and bytes, by the type's name.
+const WIDTHS: &[(&str, u32, u32)] = &[
+    ("tinyint", 3, 1),
+    ("smallint", 5, 2),
+    ("mediumint", 8, 3),
+    ("int", 10, 4),
+    ("integer", 10, 4),
+    ("bigint", 20, 8),
+    ("hugeint", 39, 16),
+];
+/// What the narrower of the databases can write as one decimal; more digits are no reason to change a type.
+const LONGEST_DECIMAL: u32 = 38;
+/// Moments, each of which holds those before it.
+const MOMENTS: &[&str] = &["date", "datetime", "timestamp"];
+
+/// Widening: which type holds the values of two.
+impl Column {
+    /// The type that holds the values of this column and of `other`: this column's own where it does. None where the two
+    /// are of different kinds, and one would have to be turned into the other.
+    pub fn type_with(&self, other: &Self) -> Option<String> {
+        if self.data_type().eq_ignore_ascii_case(&other.data_type()) {
+            return Some(self.data_type());
+        }
+        if self.is_string() && other.is_string() {
+            let wider = self.can_expand_to(other).then(|| self.string_type(other.string_size().unwrap_or_default()));
+            return Some(wider.unwrap_or_else(|| self.data_type()));
+        }
+        if self.is_float() && (other.is_float() || other.is_integer() || other.is_numeric()) {
+            let doubles = other.is_float() && other.dtype.len() > self.dtype.len();
+            return Some(if doubles { other.data_type() } else { self.data_type() });
+        }
+        if let (Some(own), Some(theirs)) = (self.integer_bytes(), other.integer_bytes()) {
+            return Some(self.integer_with(own, other, theirs));
+        }
+        if let (Some((whole, scale)), Some((other_whole, other_scale))) = (self.digits(), other.digits()) {
+            let (all, part) = (whole.max(other_whole), scale.max(other_scale));
+            let holds = (all, part) == (whole, scale);
+            return match all + part {
+                _ if holds => Some(self.data_type()),
+                precision if precision <= LONGEST_DECIMAL => Some(format!("decimal({precision},{part})")),
+                _ => None,
+            };
+        }
+        self.moment_with(other)
+    }
+
+    fn is_unsigned(&self) -> bool {
+        self.full_type.as_deref().is_some_and(|full| full.to_ascii_lowercase().contains("unsigned"))
+    }
+
+    fn integer_bytes(&self) -> Option<u32> {
+        let (.., bytes) = WIDTHS.iter().find(|(name, ..)| name.eq_ignore_ascii_case(&self.dtype))?;
+        Some(*bytes)
+    }
+
+    fn integer_with(&self, own: u32, other: &Self, theirs: u32) -> String {
+        match (self.is_unsigned(), other.is_unsigned()) {
+            (one, same) if one == same => if theirs > own { other } else { self }.data_type(),
+            // A signed type holds an unsigned one of fewer bytes, never the other way round.
+            (false, true) if own > theirs => self.data_type(),
+            _ if own.max(theirs) < 8 => "bigint".to_owned(),
+            _ => "decimal(20,0)".to_owned(),
+        }
+    }
+
+    /// Digits before and after the point of an exact number.
+    fn digits(&self) -> Option<(u32, u32)> {
+        if self.is_numeric() {
+            let (precision, scale) = (self.numeric_precision?, self.numeric_scale.unwrap_or(0));
+            return Some((precision.saturating_sub(scale), scale));
+        }
+        WIDTHS.iter().find(|(name, ..)| name.eq_ignore_ascii_case(&self.dtype)).map(|(_, digits, _)| (*digits, 0))
+    }
+
+    fn moment_with(&self, other: &Self) -> Option<String> {
+        let rank = |column: &Self| MOMENTS.iter().position(|name| name.eq_ignore_ascii_case(&column.dtype));
+        let fraction = |column: &Self| {
+            let full = column.full_type.as_deref()?;
+            full.split_once('(')?.1.split(')').next()?.trim().parse::<u32>().ok()
+        };
+        let (own, theirs) = (fraction(self).unwrap_or(0), fraction(other).unwrap_or(0));
+        match (rank(self), rank(other)) {
+            (Some(0), Some(1..)) => Some(other.data_type()),
+            (Some(1..), Some(_)) if theirs <= own => Some(self.data_type()),
+            (Some(1..), Some(_)) => Some(format!("{}({theirs})", self.dtype)),
+            (None, None) if self.dtype.eq_ignore_ascii_case("time") && other.dtype.eq_ignore_ascii_case("time") => {
+                Some(if theirs > own { other.data_type() } else { self.data_type() })
+            }
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Column;
@@ -189,6 +282,35 @@ mod tests {
         assert!(!column("varchar(30)").can_expand_to(&column("varchar(20)")));
         assert!(!column("int").can_expand_to(&column("varchar(20)")));
         assert_eq!(column("varchar(20)").string_type(40_000), "text");
+    }
+
+    #[test]
+    fn a_type_is_found_that_holds_both() {
+        let both = |own: &str, other: &str| column(own).type_with(&column(other));
+        for (own, other, wanted) in [
+            ("int(11)", "int(1)", "int(11)"),
+            ("int(11)", "bigint(20)", "bigint(20)"),
+            ("bigint", "int unsigned", "bigint"),
+            ("int", "int unsigned", "bigint"),
+            ("bigint", "bigint unsigned", "decimal(20,0)"),
+            ("decimal(12,2)", "decimal(8,2)", "decimal(12,2)"),
+            ("decimal(12,2)", "decimal(12,4)", "decimal(14,4)"),
+            ("int", "decimal(6,2)", "decimal(12,2)"),
+            ("decimal(6,2)", "int", "decimal(12,2)"),
+            ("varchar(5)", "varchar(9)", "varchar(9)"),
+            ("varchar(9)", "varchar(5)", "varchar(9)"),
+            ("date", "datetime(6)", "datetime(6)"),
+            ("datetime", "datetime(6)", "datetime(6)"),
+            ("datetime(6)", "datetime", "datetime(6)"),
+            ("float", "double", "double"),
+            ("double", "int", "double"),
+            ("time", "time(3)", "time(3)"),
+        ] {
+            assert_eq!(both(own, other).as_deref(), Some(wanted), "{own} and {other}");
+        }
+        assert_eq!(both("int", "varchar(3)"), None);
+        assert_eq!(both("varchar(3)", "date"), None);
+        assert_eq!(both("decimal(38,0)", "decimal(38,10)"), None);
     }
 
     #[test]

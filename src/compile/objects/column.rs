@@ -67,6 +67,12 @@ impl Object for ColumnObject {
                 let other = other.ok_or_else(|| bad_argument("can_expand_to() takes a column"))?;
                 Value::from(self.0.can_expand_to(&other.0))
             }
+            "type_with" => {
+                let other = a.take("other_column")?;
+                let other = other.downcast_object_ref::<Self>();
+                let other = other.ok_or_else(|| bad_argument("type_with() takes a column"))?;
+                self.0.type_with(&other.0).map_or(Value::from(()), Value::from)
+            }
             "literal" => Value::from(format!("cast({} as {})", a.take("value")?, self.0.data_type())),
             _ => return class_method(method, args, self.0.quote_char),
         };

@@ -28,3 +28,18 @@
   {%- endfor -%}
   {{ return(changed) }}
 {% endmacro %}
+
+{# Makes columns of the target wide enough for those of the other relation: strings, and numbers and times as well. #}
+{% macro widen_columns(from_relation, to_relation) %}
+  {%- do adapter.expand_target_column_types(from_relation=from_relation, to_relation=to_relation) -%}
+  {%- set sources = {} -%}
+  {%- for column in adapter.get_columns_in_relation(from_relation) -%}
+    {%- do sources.update({column.name | lower: column}) -%}
+  {%- endfor -%}
+  {%- for column in adapter.get_columns_in_relation(to_relation) if column.name | lower in sources -%}
+    {%- set wider = column.type_with(sources[column.name | lower]) -%}
+    {%- if wider and wider != column.data_type -%}
+      {%- do alter_column_type(to_relation, column.name, wider) -%}
+    {%- endif -%}
+  {%- endfor -%}
+{% endmacro %}

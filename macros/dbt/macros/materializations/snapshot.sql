@@ -22,7 +22,7 @@
   {%- else -%}
     {%- do adapter.assert_valid_snapshot_target_given_strategy(target_relation, snapshot_column_names(), strategy) -%}
     {%- set staging_relation = build_snapshot_staging_table(strategy, sql, target_relation) -%}
-    {%- do adapter.expand_target_column_types(from_relation=staging_relation, to_relation=target_relation) -%}
+    {%- do widen_columns(staging_relation, target_relation) -%}
     {%- set internal = ['dbt_change_type'] + unique_key_names(strategy.unique_key) -%}
     {%- set missing = [] -%}
     {%- for column in adapter.get_missing_columns(staging_relation, target_relation) if column.name | lower not in internal -%}
@@ -30,6 +30,7 @@
     {%- endfor -%}
     {%- do create_columns(target_relation, missing) -%}
     {%- do reconcile_indexes(target_relation) -%}
+    {%- do create_strategy_indexes(target_relation) -%}
     {%- set insert_cols = [] -%}
     {%- for column in adapter.get_columns_in_relation(staging_relation) if column.name | lower not in internal -%}
       {%- do insert_cols.append(column.quoted) -%}

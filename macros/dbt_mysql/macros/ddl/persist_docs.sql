@@ -36,19 +36,25 @@
   {{ mysql_column_definitions_sql(relation, "concat(' default ', column_default)") }}
 {%- endmacro %}
 
+{# `definition` is the type with all that belongs to it but the comment; `characters` and `attributes` are its parts. #}
 {% macro mysql_column_definitions_sql(relation, default_sql) -%}
-  select
-    column_name,
-    concat(
+  select column_name as name, concat(column_type, characters, attributes) as definition, characters, attributes, comment
+  from (
+    select
+      column_name,
       column_type,
-      coalesce(concat(' character set ', character_set_name, ' collate ', collation_name), ''),
-      if(is_nullable = 'YES', ' null', ' not null'),
-      if(column_default is null, '', {{ default_sql }}),
-      if(extra like '%auto_increment%', ' auto_increment', ''),
-      if(extra like '%on update current_timestamp%', concat(' on update current_timestamp(', coalesce(datetime_precision, 0), ')'), '')
-    ) as definition
-  from information_schema.columns
-  where table_schema = '{{ relation.schema }}' and table_name = '{{ relation.identifier }}'
-    and coalesce(generation_expression, '') = ''
+      column_comment as comment,
+      ordinal_position,
+      coalesce(concat(' character set ', character_set_name, ' collate ', collation_name), '') as characters,
+      concat(
+        if(is_nullable = 'YES', ' null', ' not null'),
+        if(column_default is null, '', {{ default_sql }}),
+        if(extra like '%auto_increment%', ' auto_increment', ''),
+        if(extra like '%on update current_timestamp%', concat(' on update current_timestamp(', coalesce(datetime_precision, 0), ')'), '')
+      ) as attributes
+    from information_schema.columns
+    where table_schema = '{{ relation.schema }}' and table_name = '{{ relation.identifier }}'
+      and coalesce(generation_expression, '') = ''
+  ) as dbt_columns
   order by ordinal_position
 {%- endmacro %}

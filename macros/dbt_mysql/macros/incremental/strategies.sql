@@ -4,6 +4,12 @@
 
 {# Made on the table that is about to be published, so that the first increment finds it. #}
 {% macro mysql__create_strategy_indexes(relation) %}
+  {%- if model.resource_type == 'snapshot' -%}
+    {#- Not unique: a row that was deleted and comes back unchanged has its old id. -#}
+    {%- set keys = mysql_key_columns(relation, none, snapshot_column_names().dbt_scd_id) -%}
+    {%- do mysql_ensure_key_index(relation, keys, mysql_indexes(relation), unique=false) -%}
+    {%- do return(none) -%}
+  {%- endif -%}
   {%- set strategy = config.get('incremental_strategy') or 'default' -%}
   {%- set lookup = config.get('event_time') if strategy == 'microbatch' else config.get('unique_key') -%}
   {%- if model.config.materialized == 'incremental' and lookup and strategy in ['default', 'delete+insert', 'merge', 'microbatch'] -%}
