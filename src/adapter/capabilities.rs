@@ -21,6 +21,16 @@ pub enum Upsert {
     None,
 }
 
+/// How one statement is given a time after which it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatementLimit {
+    /// `select /*+ max_execution_time(5000) */ …` (MySQL)
+    Hint,
+    /// `set statement max_statement_time = 5 for select …` (MariaDB)
+    SetStatement,
+    None,
+}
+
 /// Probed from the server's version; a MySQL target may say otherwise under `capabilities:`, for servers that only speak
 /// MySQL's protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +52,19 @@ pub struct Capabilities {
     pub returning: bool,
     /// Several sessions may change different rows of one table at the same time.
     pub concurrent_batches: bool,
+    /// Which kinds of constraints the server holds by itself. What it does not is checked by queries.
+    pub enforces_not_null: bool,
+    pub enforces_unique: bool,
+    pub enforces_primary_key: bool,
+    pub enforces_check: bool,
+    pub enforces_foreign_key: bool,
+    /// Constraints of a table with rows can be added and dropped.
+    pub alters_constraints: bool,
+    /// Columns of `text` and `blob` types can be keys as a whole.
+    pub long_keys: bool,
+    /// `json` is a type of its own, not another name of a text type.
+    pub json_type: bool,
+    pub statement_limit: StatementLimit,
 }
 
 impl Capabilities {
@@ -65,6 +88,14 @@ impl Capabilities {
             "except_intersect" => &mut self.except_intersect,
             "returning" => &mut self.returning,
             "concurrent_batches" => &mut self.concurrent_batches,
+            "enforces_not_null" => &mut self.enforces_not_null,
+            "enforces_unique" => &mut self.enforces_unique,
+            "enforces_primary_key" => &mut self.enforces_primary_key,
+            "enforces_check" => &mut self.enforces_check,
+            "enforces_foreign_key" => &mut self.enforces_foreign_key,
+            "alters_constraints" => &mut self.alters_constraints,
+            "long_keys" => &mut self.long_keys,
+            "json_type" => &mut self.json_type,
             _ => return false,
         };
         value.as_bool().map(|value| *flag = value).is_some()

@@ -15,7 +15,7 @@ pub use self::error::error_from_message;
 use super::doctor::{Finding, Needs};
 use super::{
     Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Described,
-    ExistingIndex, Include, Relation, SchemaName, Swap, Upsert,
+    ExistingIndex, Include, Relation, SchemaName, StatementLimit, Swap, TypeRules, Upsert,
 };
 use crate::diag;
 
@@ -105,6 +105,14 @@ pub(super) fn seed_type(column: ColumnType) -> &'static str {
 
 const READ_ONLY_HELP: &str = "only `show`, `compile` and tests run: leave out `read_only` to build";
 
+pub(super) const TYPES: TypeRules = TypeRules {
+    boolean_is_integer: false,
+    json_is_text: false,
+    endless_text: true,
+    decimal: (18, 3),
+    second_digits: 6,
+};
+
 /// What a version of DuckDB can do.
 fn capabilities(version: &str) -> Capabilities {
     let mut numbers = version.trim_start_matches('v').split('.').map(|part| part.parse::<u32>().unwrap_or(0));
@@ -122,6 +130,16 @@ fn capabilities(version: &str) -> Capabilities {
         except_intersect: true,
         returning: true,
         concurrent_batches: true,
+        enforces_not_null: true,
+        enforces_unique: true,
+        enforces_primary_key: true,
+        enforces_check: true,
+        // DuckDB would hold them, but then no longer replaces the table that they refer to.
+        enforces_foreign_key: false,
+        alters_constraints: false,
+        long_keys: true,
+        json_type: true,
+        statement_limit: StatementLimit::None,
     }
 }
 
@@ -201,6 +219,23 @@ impl Adapter for DuckDbAdapter {
 
     fn seed_type(&self, column: ColumnType) -> &'static str {
         seed_type(column)
+    }
+
+    fn probe(&self, connection: &mut dyn Connection, header: &str, query: &str) -> DbResult<Vec<Column>> {
+        if !header.trim().is_empty() {
+            connection.execute(header, false)?;
+        }
+        let table = connection.execute(&format!("describe\n{query}"), true)?.table;
+        let text = |cell: &Cell| cell.to_text().unwrap_or_default().into_owned();
+        let column = |row: &Vec<Cell>| match row.as_slice() {
+            [name, kind, ..] => Some(Column::from_description(&text(name), &text(kind), '"')),
+            _ => None,
+        };
+        Ok(table.rows.iter().filter_map(column).collect())
+    }
+
+    fn type_rules(&self) -> TypeRules {
+        TYPES
     }
 
     fn binding(&self) -> Binding {

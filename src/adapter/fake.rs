@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::doctor::{Finding, Needs};
 use super::{
     Adapter, Cancel, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbResult, Described, ExistingIndex,
-    Include, QueryResult, Relation, Response, SchemaName, Swap, Table, TableColumn, Upsert,
+    Include, QueryResult, Relation, Response, SchemaName, StatementLimit, Swap, Table, TableColumn, Upsert,
 };
 
 /// What a statement that contains the pattern gives.
@@ -119,6 +119,15 @@ impl Adapter for FakeAdapter {
             except_intersect: true,
             returning: duckdb,
             concurrent_batches: true,
+            enforces_not_null: true,
+            enforces_unique: true,
+            enforces_primary_key: true,
+            enforces_check: true,
+            enforces_foreign_key: !duckdb,
+            alters_constraints: !duckdb,
+            long_keys: duckdb,
+            json_type: true,
+            statement_limit: StatementLimit::None,
         }
     }
 
@@ -192,6 +201,10 @@ impl Adapter for FakeAdapter {
 
     fn seed_type(&self, column: ColumnType) -> &'static str {
         if self.is_duckdb() { super::duckdb::seed_type(column) } else { super::mysql::seed_type(column) }
+    }
+
+    fn type_rules(&self) -> super::TypeRules {
+        if self.is_duckdb() { super::duckdb::TYPES } else { super::mysql::types(true) }
     }
 
     fn binding(&self) -> super::Binding {

@@ -8,6 +8,8 @@ mod arrow;
 pub mod cache;
 mod capabilities;
 mod column;
+mod column_type;
+mod constraint;
 mod credentials;
 mod described;
 pub mod doctor;
@@ -30,8 +32,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use self::doctor::{Finding, Needs};
-pub use capabilities::{Capabilities, Swap, Upsert};
+pub use capabilities::{Capabilities, StatementLimit, Swap, Upsert};
 pub use column::Column;
+pub use column_type::TypeRules;
+pub use constraint::{Constraint, ConstraintKind, ForeignKey};
 pub use described::{Described, DescribedColumn};
 pub use error::{DbError, DbErrorKind, DbResult};
 pub use index::ExistingIndex;
@@ -159,6 +163,65 @@ pub trait Adapter: Send + Sync {
 
     /// The indexes that a table has, the primary key's among them where that is one.
     fn indexes(&self, connection: &mut dyn Connection, relation: &Relation) -> DbResult<Vec<ExistingIndex>>;
+
+    /// The columns that a query would give, with the types that a table made of it would have. No row is read.
+    ///
+    /// `header` is SQL that has to run before the query, or empty.
+    fn probe(&self, connection: &mut dyn Connection, header: &str, query: &str) -> DbResult<Vec<Column>> {
+        let sql = format!("{header}\nselect * from (\n{query}\n) as dbt_probe where 1 = 0 limit 0");
+        Ok(self.described(&connection.execute(&sql, true)?.table))
+    }
+
+    /// The columns of a result, with the types of seeds: the protocol tells kinds, not sizes.
+    fn described(&self, table: &Table) -> Vec<Column> {
+        let of_kind = |kind| match kind {
+            ColumnType::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
+            kind => self.seed_type(kind).to_owned(),
+        };
+        let columns = table.columns.iter();
+        columns.map(|column| Column::from_description(&column.name, &of_kind(column.kind), self.quote_char())).collect()
+    }
+
+    /// How this dialect reads the names of types.
+    fn type_rules(&self) -> TypeRules;
+
+    /// Why a foreign key to these columns cannot be declared, in words that follow "because"; None if it can.
+    ///
+    /// `types` are those of the columns that would refer to them.
+    fn refuses_reference(
+        &self,
+        _connection: &mut dyn Connection,
+        _parent: &Relation,
+        _columns: &[String],
+        _types: &[String],
+    ) -> DbResult<Option<String>> {
+        Ok(None)
+    }
+
+    /// The foreign keys of other tables that refer to a table.
+    fn references_to(&self, _connection: &mut dyn Connection, _parent: &Relation) -> DbResult<Vec<ForeignKey>> {
+        Ok(Vec::new())
+    }
+
+    /// Makes a foreign key refer to another table, or drops it if there is none. Its rows are not looked at.
+    fn repoint(&self, _connection: &mut dyn Connection, _key: &ForeignKey, _parent: Option<&Relation>) -> DbResult<()> {
+        Ok(())
+    }
+
+    /// Whether the session looks at foreign keys when rows change.
+    fn check_foreign_keys(&self, _connection: &mut dyn Connection, _on: bool) -> DbResult<()> {
+        Ok(())
+    }
+
+    /// The keys, checks and foreign keys that a table has, and its columns that take no null.
+    fn constraints(&self, _connection: &mut dyn Connection, _table: &Relation) -> DbResult<Vec<Constraint>> {
+        Ok(Vec::new())
+    }
+
+    /// A select that gives up after so many seconds, where the server can do that.
+    fn within(&self, select: &str, _seconds: u32) -> String {
+        select.to_owned()
+    }
 
     /// What the server's catalog knows of all tables and views of the schemas, with a fixed number of statements.
     fn describe(&self, connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Described>>;

@@ -13,8 +13,8 @@ pub use patience::Patience;
 
 use super::cache::RelationCache;
 use super::{
-    Adapter, Cancel, Cell, Column, Connection, DbError, DbErrorKind, DbResult, Described, ExistingIndex, QueryResult,
-    Relation, SchemaName,
+    Adapter, Cancel, Cell, Column, Connection, Constraint, DbError, DbErrorKind, DbResult, Described, ExistingIndex,
+    ForeignKey, QueryResult, Relation, SchemaName,
 };
 use crate::diag::log::{Detail, Level, Log, LogEntry};
 
@@ -343,6 +343,41 @@ impl Session {
     /// The indexes that a table has.
     pub fn indexes(&self, relation: &Relation) -> DbResult<Vec<ExistingIndex>> {
         self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.indexes(wire, relation))
+    }
+
+    /// See [`Adapter::probe`].
+    pub fn probe(&self, header: &str, query: &str) -> DbResult<Vec<Column>> {
+        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.probe(wire, header, query))
+    }
+
+    /// See [`Adapter::refuses_reference`].
+    pub fn refuses_reference(
+        &self,
+        parent: &Relation,
+        columns: &[String],
+        types: &[String],
+    ) -> DbResult<Option<String>> {
+        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.refuses_reference(wire, parent, columns, types))
+    }
+
+    /// See [`Adapter::references_to`].
+    pub fn references_to(&self, parent: &Relation) -> DbResult<Vec<ForeignKey>> {
+        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.references_to(wire, parent))
+    }
+
+    /// See [`Adapter::repoint`].
+    pub fn repoint(&self, key: &ForeignKey, parent: Option<&Relation>) -> DbResult<()> {
+        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.repoint(wire, key, parent))
+    }
+
+    /// See [`Adapter::check_foreign_keys`].
+    pub fn check_foreign_keys(&self, on: bool) -> DbResult<()> {
+        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.check_foreign_keys(wire, on))
+    }
+
+    /// See [`Adapter::constraints`].
+    pub fn constraints(&self, table: &Relation) -> DbResult<Vec<Constraint>> {
+        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.constraints(wire, table))
     }
 
     /// What the server's catalog knows of all tables and views of the schemas.

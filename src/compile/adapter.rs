@@ -11,7 +11,7 @@ use super::objects::table::{TableObject, value_cell};
 use super::objects::{given, text};
 use super::results::ResponseObject;
 use super::scope::{self, Scope};
-use super::{catalog, constraints, indexes, refusal};
+use super::{catalog, contract, indexes, refusal};
 use crate::adapter::session::Session;
 use crate::adapter::{Adapter, Capabilities, Column, DbError, Relation, Swap, Upsert, seed, shorten};
 use crate::diag::{Code, Diagnostic};
@@ -90,6 +90,12 @@ fn capabilities(capabilities: &Capabilities) -> Value {
         ("md5", Value::from(capabilities.md5)),
         ("except_intersect", Value::from(capabilities.except_intersect)),
         ("returning", Value::from(capabilities.returning)),
+        ("enforces_not_null", Value::from(capabilities.enforces_not_null)),
+        ("enforces_unique", Value::from(capabilities.enforces_unique)),
+        ("enforces_primary_key", Value::from(capabilities.enforces_primary_key)),
+        ("enforces_check", Value::from(capabilities.enforces_check)),
+        ("enforces_foreign_key", Value::from(capabilities.enforces_foreign_key)),
+        ("alters_constraints", Value::from(capabilities.alters_constraints)),
     ])
 }
 
@@ -142,8 +148,16 @@ impl Object for AdapterObject {
             "create_table_options" => Value::from(scope.runtime.adapter().create_table_options()),
             "seed_inserts" => seed_inserts(&scope, &mut a)?,
             "standardize_grants_dict" => grants(&a.take("grants_table")?)?,
-            "render_raw_columns_constraints" => constraints::columns(&scope, &a.take("raw_columns")?)?,
-            "render_raw_model_constraints" => constraints::model(&scope, &a.take("raw_constraints")?)?,
+            "render_raw_columns_constraints" => contract::raw_columns(&scope, &a.take("raw_columns")?)?,
+            "render_raw_model_constraints" => contract::raw_model(&scope, &a.take("raw_constraints")?)?,
+            "assert_contract"
+            | "contract_columns"
+            | "contract_definitions"
+            | "check_contract"
+            | "reconcile_contract"
+            | "check_references"
+            | "relax_references"
+            | "restore_references" => contract::call(&scope, method, &mut a)?,
             "get_incremental_strategy_macro" => strategy_macro(state, &mut a)?,
             "get_hard_deletes_behavior" => hard_deletes(state, &a.take("config")?)?,
             "index" => indexes::index(&scope, &mut a)?,

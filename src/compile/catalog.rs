@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::Failure;
 use super::adapter::{column_values, database, relation_value, session};
+use super::contract;
 use super::objects::relation::expect_relation;
 use super::objects::{bad_argument, text};
 use super::scope::Scope;
-use crate::adapter::{Column, ColumnType, DbError, Relation, SchemaName};
+use crate::adapter::{Column, DbError, Relation, SchemaName};
 use crate::diag::{Code, Diagnostic};
 use crate::jinja::{self, Args, Error, State, Value, pyvalue};
 
@@ -176,16 +177,7 @@ fn missing(from: Vec<Column>, to: &[Column]) -> Vec<Column> {
 /// What a query without rows would give.
 fn query_columns(scope: &Arc<Scope>, sql: &str) -> Result<Vec<Column>, Error> {
     let result = scope.execute(sql, true, false, None)?;
-    let adapter = scope.runtime.adapter();
-    let quote = scope.runtime.naming.quote_char;
-    let columns = result.table.columns.iter().map(|column| {
-        let dtype = match column.kind {
-            ColumnType::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
-            kind => adapter.seed_type(kind).to_owned(),
-        };
-        Column::from_description(&column.name, &dtype, quote)
-    });
-    Ok(columns.collect())
+    Ok(scope.runtime.adapter().described(&result.table))
 }
 
 /// Widens string columns of `to` that are too narrow for those of `from`.
@@ -228,7 +220,14 @@ fn snapshot_target(scope: &Arc<Scope>, relation: &Value, names: Option<&Value>, 
 /// Runs the macro of this name and keeps the cache right.
 fn change(scope: &Arc<Scope>, state: &mut State<'_, '_>, method: &str, relation: &Value) -> Result<Value, Error> {
     let target = expect_relation(relation, "relation")?;
-    run_macro(state, method, std::slice::from_ref(relation))?;
+    if let Err(error) = run_macro(state, method, std::slice::from_ref(relation)) {
+        // What foreign keys refer to cannot be dropped before they refer to something else.
+        let referred = method == "drop_relation" && database_error(&error).is_some_and(contract::is_referred);
+        if !referred || !contract::release(scope, target).map_err(database)? {
+            return Err(error);
+        }
+        run_macro(state, method, std::slice::from_ref(relation))?;
+    }
     let cache = scope_cache(scope)?;
     let schema = || schema_name(scope, target.database.clone(), target.schema.clone().unwrap_or_default());
     match method {
@@ -258,6 +257,18 @@ fn rename_all(scope: &Arc<Scope>, renames: &Value) -> Result<(), Error> {
     let cache = scope_cache(scope)?;
     renames.iter().for_each(|(from, to)| cache.rename(from, to));
     Ok(())
+}
+
+/// What the database said, if it was the database.
+fn database_error(error: &Error) -> Option<&DbError> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(found) = cause {
+        if let Some(error) = found.downcast_ref::<DbError>() {
+            return Some(error);
+        }
+        cause = found.source();
+    }
+    None
 }
 
 fn run_macro(state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::sql::{Compiled, Cte};
 use super::subquery::original_offset;
-use super::{Runtime, Scope, Subject, sql as compiled_sql};
+use super::{Runtime, Scope, Subject, contract, sql as compiled_sql};
 use crate::adapter::{DbError, DbErrorKind, Relation};
 use crate::diag::{Code, Diagnostic, SourceFile, Span, suggest};
 use crate::jinja::{self, RenderError, linemap};
@@ -75,6 +75,10 @@ impl From<DbError> for Failure {
 
 /// An error that one of our own macros raised is about what the user wrote: that comes first, the macro is a note.
 fn at_the_users_file(scope: &Scope, mut diagnostic: Box<Diagnostic>) -> Box<Diagnostic> {
+    if diagnostic.code == Code::Contract {
+        // Which macro of ours found it is of no interest.
+        diagnostic.notes.retain(|note| !note.starts_with("in macro `") && !note.ends_with("more calls around it"));
+    }
     let ours = diagnostic.primary.take_if(|place| is_embedded(&place.span));
     if let Some(place) = ours {
         diagnostic.notes.insert(0, format!("raised at {}", place.span.location()));
@@ -99,6 +103,9 @@ fn explain(scope: &Arc<Scope>, error: &DbError, fallback: &Diagnostic) -> Diagno
         // No statement is to blame, so no place in the project either.
         const HELP: &str = "check the target in profiles.yml; `headwater debug` tries the connection";
         return Diagnostic::error(code, phrase(error)).help(error.help.as_deref().unwrap_or(HELP));
+    }
+    if let Some(diagnostic) = contract::explain(scope, error) {
+        return diagnostic;
     }
     let mut diagnostic = Diagnostic::error(code, format!("{product} refused {who}: {}", phrase(error)));
     let places = scope.compiled.get().and_then(|compiled| Some((compiled, offending(scope, compiled, error)?)));

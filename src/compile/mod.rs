@@ -9,7 +9,7 @@ mod audit;
 mod batch;
 mod catalog;
 mod config;
-mod constraints;
+mod contract;
 mod database_error;
 mod indexes;
 mod lazy;

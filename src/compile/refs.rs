@@ -53,7 +53,7 @@ fn resolve(scope: &Arc<Scope>, call: &RefCall) -> Result<Value, Error> {
 }
 
 /// The node's own relation, or with `--defer` the other one: where it is favoured, or the own one does not exist.
-fn referred(scope: &Arc<Scope>, node: &Node) -> Result<Relation, Error> {
+pub(super) fn referred(scope: &Arc<Scope>, node: &Node) -> Result<Relation, Error> {
     if let Some(built) = scope.stand_in(&node.unique_id) {
         return Ok(built.clone());
     }

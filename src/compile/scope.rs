@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::audit::{Audited, Auditor};
 use super::batch::Batch;
+use super::contract;
 use super::objects::relation::RelationObject;
 use super::results::Results;
 use super::sql::Compiled;
@@ -111,6 +112,7 @@ pub struct Scope {
     pub(super) was_audited: AtomicBool,
     /// The node as a part of whose run this test runs.
     pub(super) audited: Option<Audited>,
+    pub(super) contract: contract::State,
 }
 
 impl Scope {
@@ -159,6 +161,7 @@ impl Scope {
             auditor: OnceLock::new(),
             was_audited: AtomicBool::new(false),
             audited,
+            contract: contract::State::default(),
         })
     }
 
@@ -196,6 +199,11 @@ impl Scope {
     /// The compiled file's place relative to the project root.
     pub fn compiled_path(&self) -> Option<String> {
         self.compiled.get().and_then(|compiled| self.runtime.shown_path(compiled))
+    }
+
+    /// What became of the rules of the subject's contract, for the results; None without one.
+    pub fn contract_outcome(self: &Arc<Self>) -> Option<serde_json::Map<String, Json>> {
+        contract::outcome(self)
     }
 
     /// What a statement stored under a name, for the runner.

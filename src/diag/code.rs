@@ -25,6 +25,7 @@ codes! {
     CommandLine = "command-line",
     ConcurrentBatches = "concurrent-batches",
     Connection = "connection",
+    Contract = "contract",
     Cycle = "cycle",
     Database = "database",
     Dependency = "dependency",

@@ -284,7 +284,10 @@ impl Worker {
     ) -> NodeResult {
         let thread = scope.thread().to_owned();
         let elapsed = started.elapsed();
-        let response = scope.stored("main").map(|stored| response_json(&stored.response)).unwrap_or_default();
+        let mut response = scope.stored("main").map(|stored| response_json(&stored.response)).unwrap_or_default();
+        if let Some(contract) = scope.contract_outcome() {
+            response.insert("contract".to_owned(), serde_json::Value::Object(contract));
+        }
         let ending = match outcome {
             Ok(ending) => ending,
             Err(failure) => self.failure(scope, &attempt, failure, elapsed),

@@ -171,6 +171,81 @@ impl Check<'_> {
         }
     }
 
+    /// Constraints of an enforced contract name columns that it has.
+    fn constraint_columns(&mut self) {
+        let Detail::Model(model) = &self.node.detail else { return };
+        let texts = |value: Option<&Value>| -> Vec<String> {
+            match value {
+                Some(Value::String(one)) => vec![one.clone()],
+                Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                _ => Vec::new(),
+            }
+        };
+        let config = &self.node.config;
+        let in_constraints =
+            model.constraints.iter().flat_map(|rule| texts(rule.get("columns"))).map(|name| ("constraints", name));
+        let in_key = texts(config.explicit("primary_key")).into_iter().map(|name| ("primary_key", name));
+        let keys = config.explicit("foreign_keys").and_then(Value::as_array).into_iter().flatten();
+        let in_keys = keys.flat_map(|key| texts(key.get("columns"))).map(|name| ("foreign_keys", name));
+        let declared: Vec<&str> = self.node.columns.values().map(|column| column.name.as_str()).collect();
+        let unknown: Vec<(&str, String)> = in_constraints
+            .chain(in_key)
+            .chain(in_keys)
+            .filter(|(_, name)| !declared.iter().any(|column| column.eq_ignore_ascii_case(name)))
+            .collect();
+        for (key, name) in unknown {
+            let near = suggest::nearest(&name, declared.iter().copied());
+            let hint = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+            self.report(key, &format!("name the column `{name}`, which the contract does not have"), &hint);
+        }
+    }
+
+    /// `foreign_keys: [{columns, to, to_columns, name, on_delete, on_update}]`.
+    fn foreign_keys(&mut self) {
+        let Some(keys) = self.node.config.explicit("foreign_keys").filter(|keys| !keys.is_null()) else { return };
+        const KEYS: &[&str] = &["columns", "to", "to_columns", "name", "on_delete", "on_update"];
+        const ACTIONS: &[&str] = &["restrict", "cascade", "set null", "no action"];
+        if !self.node.config.contract_enforced() {
+            self.report("foreign_keys", "needs a contract that is enforced", "set `contract: {enforced: true}`");
+        }
+        let mut problems = Vec::new();
+        match keys.as_array() {
+            None => problems.push("must be a list of mappings".to_owned()),
+            Some(list) => {
+                for key in list {
+                    let Some(map) = key.as_object() else {
+                        problems.push(format!("must be a list of mappings, found `{key}`"));
+                        continue;
+                    };
+                    for needed in KEYS[..3].iter().filter(|needed| !map.contains_key(**needed)) {
+                        problems.push(format!("has an entry without `{needed}`"));
+                    }
+                    for unknown in map.keys().filter(|name| !KEYS.contains(&name.as_str())) {
+                        let near = suggest::nearest(unknown, KEYS.iter().copied());
+                        let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+                        problems.push(format!("has an entry with the unknown key `{unknown}`{hint}"));
+                    }
+                    for action in ["on_delete", "on_update"] {
+                        let Some(value) = map.get(action) else { continue };
+                        let known = value.as_str().map(|text| text.to_lowercase().replace('_', " "));
+                        if !known.is_some_and(|text| ACTIONS.contains(&text.as_str())) {
+                            problems.push(format!("has `{action}: {value}`; it can be {}", ACTIONS.join(", ")));
+                        }
+                    }
+                    let count = |name: &str| map.get(name).map(|value| value.as_array().map_or(1, Vec::len));
+                    if let (Some(own), Some(theirs)) = (count("columns"), count("to_columns"))
+                        && own != theirs
+                    {
+                        problems.push(format!("has an entry of {own} `columns` and {theirs} `to_columns`"));
+                    }
+                }
+            }
+        }
+        for problem in problems {
+            self.report("foreign_keys", &problem, "");
+        }
+    }
+
     fn function(&mut self) {
         let config = &self.node.config;
         let kind = config.str("type").unwrap_or("scalar");
@@ -195,6 +270,7 @@ impl Check<'_> {
             let problem = "cannot be `tested` for strategy `microbatch`: every batch is published when it is built";
             self.report("publish", problem, "set `publish: immediately` for this model");
         }
+        self.foreign_keys();
         let Detail::Model(model) = &self.node.detail else { return };
         let all = model.constraints.iter().chain(self.node.columns.values().flat_map(|column| &column.constraints));
         let unknown = |constraint: &&Value| {
@@ -217,6 +293,7 @@ impl Check<'_> {
     }
 
     fn contract(&mut self) {
+        self.constraint_columns();
         let config = &self.node.config;
         let changes = config.on_schema_change();
         if config.materialized() == "incremental" && !matches!(changes, "append_new_columns" | "fail") {

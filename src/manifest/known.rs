@@ -58,7 +58,7 @@ const KEYS: &[&str] = &[
     "concurrent_batches", "contract", "copy_grants", "create_notebook", "custom_checks", "database",
     "databricks_compute", "databricks_tags", "dataproc_cluster_name", "dataset", "dbt_valid_to_current", "delimiter",
     "description", "dist", "docs", "enable_list_inference", "enable_refresh", "enabled", "engine", "error_if",
-    "event_time", "external_access_integrations", "external_volume", "fail_calc", "file_format", "format",
+    "event_time", "external_access_integrations", "external_volume", "fail_calc", "file_format", "foreign_keys", "format",
     "freshness", "full_refresh", "glue_database", "glue_partitions", "glue_register", "grant_access_to", "grants",
     "group", "hard_deletes", "hours_to_expiration", "http_path", "identifier", "imports", "include_full_name_in_path",
     "incremental_predicates", "incremental_strategy", "index_url", "indexes", "initialize", "intermediate_format",

@@ -33,7 +33,7 @@ pub use hash::{md5, sha256};
 pub use json::contract_checksum;
 pub use lookup::{Missing, Resource, version_text};
 pub use node::*;
-pub use parse::{Parsed, Renewed, is_call, library, parse};
+pub use parse::{Call, Parsed, Renewed, is_call, library, parse, parse_call};
 pub use semantic::{Metric, SavedQuery, SemanticModel};
 
 use crate::diag::{Diagnostic, Span};

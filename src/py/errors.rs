@@ -36,7 +36,7 @@ fn exception<'py>(
 
 fn class(code: Option<Code>) -> &'static str {
     match code {
-        Some(Code::Connection | Code::Database | Code::DuplicateKey) => "DatabaseError",
+        Some(Code::Connection | Code::Contract | Code::Database | Code::DuplicateKey) => "DatabaseError",
         Some(Code::Cancelled) => "Cancelled",
         Some(Code::Dependency | Code::UnpinnedPackage) => "DependencyError",
         Some(Code::Selection | Code::NoNodesSelected | Code::NoState | Code::BreakingChange) => "SelectionError",

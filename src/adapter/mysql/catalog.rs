@@ -30,17 +30,22 @@ fn relation(row: &[Cell]) -> Option<Relation> {
         // A sequence lives among the tables, but no model is one.
         _ => return None,
     };
-    Some(Relation {
+    Some(Relation { kind: Some(kind), ..named(&text(schema)?, &text(identifier)?) })
+}
+
+/// A relation by its name.
+pub(super) fn named(schema: &str, identifier: &str) -> Relation {
+    Relation {
         database: None,
-        schema: text(schema),
-        identifier: text(identifier),
-        kind: Some(kind),
+        schema: Some(schema.to_owned()),
+        identifier: Some(identifier.to_owned()),
+        kind: None,
         include: Include::TWO_PARTS,
         quote: Include::ALL,
         quote_char: QUOTE,
         limit: None,
         event_time: None,
-    })
+    }
 }
 
 pub(super) fn list_schemas(connection: &mut dyn Connection) -> DbResult<Vec<String>> {

@@ -167,7 +167,9 @@ fn kind(code: u16) -> DbErrorKind {
         1128 | UNKNOWN_FUNCTION | 1630 => DbErrorKind::UnknownFunction,
         1007 | 1050 | 1060 | 1061 | 1304 => DbErrorKind::AlreadyExists,
         // null, duplicate, foreign keys, checks (MySQL, MariaDB)
-        1048 | 1062 | 1169 | 1216 | 1217 | 1364 | 1451 | 1452 | 1557 | 1586 | 3819 | 4025 => DbErrorKind::Constraint,
+        1048 | 1062 | 1169 | 1216 | 1217 | 1364 | 1451 | 1452 | 1557 | 1586 | 3730 | 3819 | 4025 => {
+            DbErrorKind::Constraint
+        }
         // ranges, truncation, wrong values, JSON, division by zero
         1264 | 1265 | 1292 | 1365 | 1366 | 1367 | 1406 | 1411 | 1441 | 1690 | 3140 | 3141 | 3156 => DbErrorKind::Value,
         1044 | 1142 | 1143 | 1227 | 1370 | 1410 => DbErrorKind::Permission,

@@ -3,6 +3,7 @@
 
 mod catalog;
 mod connection;
+mod constraints;
 mod credentials;
 mod doctor;
 mod encryption;
@@ -26,11 +27,13 @@ use self::server::Server;
 use super::doctor::{Finding, Needs};
 use super::relation::plain_time;
 use super::{
-    Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbErrorKind, DbResult, Described,
-    ExistingIndex, Include, Patience, Relation, SchemaName,
+    Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, Constraint, DbError, DbErrorKind, DbResult,
+    Described, ExistingIndex, ForeignKey, Include, Patience, Relation, SchemaName, StatementLimit, TypeRules,
 };
 use crate::diag;
 
+/// The temporary table that tells the columns of a query.
+const PROBE: &str = "__dbt_probe";
 /// The longest name of a table, column or index, in characters.
 const MAX_IDENTIFIER: usize = 64;
 /// What `max_allowed_packet` is at least on servers of today, until one has been asked.
@@ -64,6 +67,17 @@ impl MySqlAdapter {
 pub(super) fn rename_all(renames: &[(Relation, Relation)]) -> Option<String> {
     let renames: Vec<String> = renames.iter().map(|(from, to)| format!("{from} to {to}")).collect();
     (!renames.is_empty()).then(|| format!("rename table {}", renames.join(", ")))
+}
+
+/// How the names of types are read.
+pub(super) fn types(json_type: bool) -> TypeRules {
+    TypeRules {
+        boolean_is_integer: true,
+        json_is_text: !json_type,
+        endless_text: false,
+        decimal: (10, 0),
+        second_digits: 0,
+    }
 }
 
 /// The column type of a seed's values.
@@ -165,6 +179,58 @@ impl Adapter for MySqlAdapter {
 
     fn seed_type(&self, column: ColumnType) -> &'static str {
         seed_type(column)
+    }
+
+    fn probe(&self, connection: &mut dyn Connection, header: &str, query: &str) -> DbResult<Vec<Column>> {
+        let name = catalog::named(&self.schema(), PROBE);
+        match constraints::probe(connection, &name, header, query)? {
+            Some(columns) => Ok(columns),
+            None => {
+                let sql = format!("{header}\nselect * from (\n{query}\n) as dbt_probe where 1 = 0 limit 0");
+                Ok(self.described(&connection.execute(&sql, true)?.table))
+            }
+        }
+    }
+
+    fn type_rules(&self) -> TypeRules {
+        types(self.capabilities().json_type)
+    }
+
+    fn refuses_reference(
+        &self,
+        connection: &mut dyn Connection,
+        parent: &Relation,
+        columns: &[String],
+        types: &[String],
+    ) -> DbResult<Option<String>> {
+        constraints::refuses_reference(connection, parent, columns, types)
+    }
+
+    fn references_to(&self, connection: &mut dyn Connection, parent: &Relation) -> DbResult<Vec<ForeignKey>> {
+        constraints::references_to(connection, parent)
+    }
+
+    fn repoint(&self, connection: &mut dyn Connection, key: &ForeignKey, parent: Option<&Relation>) -> DbResult<()> {
+        constraints::repoint(connection, key, parent)
+    }
+
+    fn check_foreign_keys(&self, connection: &mut dyn Connection, on: bool) -> DbResult<()> {
+        connection.execute(constraints::check_foreign_keys(on), false).map(drop)
+    }
+
+    fn constraints(&self, connection: &mut dyn Connection, table: &Relation) -> DbResult<Vec<Constraint>> {
+        constraints::of_table(connection, table)
+    }
+
+    fn within(&self, select: &str, seconds: u32) -> String {
+        match self.capabilities().statement_limit {
+            StatementLimit::Hint => match select.strip_prefix("select ") {
+                Some(rest) => format!("select /*+ max_execution_time({}) */ {rest}", seconds * 1000),
+                None => select.to_owned(),
+            },
+            StatementLimit::SetStatement => format!("set statement max_statement_time = {seconds} for {select}"),
+            StatementLimit::None => select.to_owned(),
+        }
     }
 
     fn binding(&self) -> Binding {

@@ -14,7 +14,7 @@ use super::encryption::Tls;
 use super::error::{connect_error, statement_error, unknown_plugin};
 use super::literal::quoted;
 use crate::adapter::relation::push_quoted;
-use crate::adapter::{Capabilities, DbError, DbErrorKind, DbResult, Swap, Upsert};
+use crate::adapter::{Capabilities, DbError, DbErrorKind, DbResult, StatementLimit, Swap, Upsert};
 
 const UNKNOWN_DATABASE: u16 = 1049;
 /// Before the first retry of a connection; doubled for each further one, up to [`LONGEST_PAUSE`] times as long.
@@ -207,6 +207,15 @@ pub(super) fn capabilities(version: &str, comment: &str) -> Capabilities {
         except_intersect: if mariadb { number >= (10, 3, 0) } else { number >= (8, 0, 31) },
         returning: mariadb && number >= (10, 5, 0),
         concurrent_batches: true,
+        enforces_not_null: true,
+        enforces_unique: true,
+        enforces_primary_key: true,
+        enforces_check: if mariadb { number >= (10, 2, 1) } else { number >= (8, 0, 16) },
+        enforces_foreign_key: true,
+        alters_constraints: true,
+        long_keys: false,
+        json_type: !mariadb,
+        statement_limit: if mariadb { StatementLimit::SetStatement } else { StatementLimit::Hint },
     }
 }
 

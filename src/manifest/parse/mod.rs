@@ -25,6 +25,7 @@ mod source;
 mod test_name;
 mod unit_test;
 
+pub use call::{Call, parse_call};
 pub use generic_test::is_call;
 
 use std::collections::{HashMap, HashSet};

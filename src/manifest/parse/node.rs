@@ -100,6 +100,7 @@ impl Builder<'_> {
         self.render_hooks(own, &recorder, &context);
         drop(context);
         self.describe(own);
+        self.take_foreign_keys(own);
         checks::config(own, &mut self.diags);
         self.finish_names(own);
         Some(Arc::unwrap_or_clone(node))
@@ -235,27 +236,9 @@ impl Builder<'_> {
     fn describe_model(&mut self, node: &mut Node, patch: &NodePatch, version: Option<&VersionPatch>) {
         let constraints = version.and_then(|version| version.constraints.as_ref()).unwrap_or(&patch.constraints);
         let targets = constraints.iter().chain(node.columns.values().flat_map(|column| &column.constraints));
-        let mut calls = Vec::new();
-        for to in targets.filter_map(|constraint| constraint.get("to")?.as_str()) {
-            match parse_call(to) {
-                Some(call) => calls.push(call),
-                None => {
-                    let message = format!("a foreign key of model `{}` points to `{to}`", node.name);
-                    self.diags.push(
-                        Diagnostic::error(Code::InvalidValue, message)
-                            .at(patch.place.span.clone(), "write `ref('…')` or `source('…', '…')`")
-                            .node(&*node.unique_id),
-                    );
-                }
-            }
-        }
-        for call in calls {
-            match call {
-                Call::Ref(call) => node.refs.push(call),
-                Call::Source(source, table) => node.sources.push((source, table)),
-                Call::Metric(call) => node.metrics.push(call),
-            }
-        }
+        let targets: Vec<String> =
+            targets.filter_map(|constraint| constraint.get("to")?.as_str()).map(str::to_owned).collect();
+        self.take_parents(node, &targets, &patch.place.span);
         let Detail::Model(model) = &mut node.detail else { return };
         model.constraints = constraints.clone();
         // Versions are deprecated one by one.
@@ -269,6 +252,38 @@ impl Builder<'_> {
         if let Some(version) = version {
             model.version = Some(version.v.clone());
             model.latest_version = patch.latest();
+        }
+    }
+
+    /// The foreign keys of the config.
+    fn take_foreign_keys(&mut self, node: &mut Node) {
+        let keys = node.config.explicit("foreign_keys").and_then(Value::as_array);
+        let targets: Vec<String> =
+            keys.into_iter().flatten().filter_map(|key| key.get("to")?.as_str()).map(str::to_owned).collect();
+        if !targets.is_empty() {
+            let place = find_word(&node.body, "foreign_keys").unwrap_or_else(|| first_line(&node.body));
+            self.take_parents(node, &targets, &place);
+        }
+    }
+
+    /// What foreign keys refer to is built first.
+    fn take_parents(&mut self, node: &mut Node, targets: &[String], place: &Span) {
+        for to in targets {
+            match parse_call(to) {
+                Some(Call::Ref(call)) if !node.refs.contains(&call) => node.refs.push(call),
+                Some(Call::Source(source, table)) if !node.sources.contains(&(source.clone(), table.clone())) => {
+                    node.sources.push((source, table));
+                }
+                Some(Call::Ref(_) | Call::Source(..)) => {}
+                Some(Call::Metric(_)) | None => {
+                    let message = format!("a foreign key of model `{}` points to `{to}`", node.name);
+                    self.diags.push(
+                        Diagnostic::error(Code::InvalidValue, message)
+                            .at(place.clone(), "write `ref('…')` or `source('…', '…')`")
+                            .node(&*node.unique_id),
+                    );
+                }
+            }
         }
     }
 

@@ -8,31 +8,58 @@
   {{ return(assert_columns_equivalent(sql)) }}
 {%- endmacro %}
 
-{# Names and types must agree; their order need not. #}
+{# Names and types must agree; their order need not. All that differ are told at once, with their lines. #}
 {% macro assert_columns_equivalent(sql) -%}
-  {%- set declared = model['columns'] -%}
-  {%- set untyped = [] -%}
-  {%- for name, column in declared.items() if not column.get('data_type') -%}
-    {%- do untyped.append(name) -%}
-  {%- endfor -%}
-  {%- if untyped -%}
-    {%- do exceptions.column_type_missing(column_names=untyped) -%}
-  {%- endif -%}
-  {%- set actual_columns = get_column_schema_from_query(sql, config.get('sql_header', none)) -%}
-  {%- set declared_columns = get_column_schema_from_query(get_empty_schema_sql(declared)) -%}
-  {%- set actual_types = column_types_by_name(actual_columns) -%}
-  {%- set declared_types = column_types_by_name(declared_columns) -%}
-  {%- if actual_types != declared_types -%}
-    {%- do exceptions.raise_contract_error(format_columns(declared_columns), format_columns(actual_columns)) -%}
+  {%- do adapter.assert_contract(sql, sql_header=config.get('sql_header', none)) -%}
+{%- endmacro %}
+
+{# What the server does not enforce is checked by queries on what was built, before anyone sees it. #}
+{% macro check_contract(relation, all=false) -%}
+  {%- set contract = config.get('contract') -%}
+  {%- if contract and contract.enforced -%}
+    {%- do adapter.check_contract(relation, all=all) -%}
   {%- endif -%}
 {%- endmacro %}
 
-{% macro column_types_by_name(columns) -%}
-  {%- set types = {} -%}
-  {%- for column in columns -%}
-    {%- do types.update({column.name | lower: column.dtype | lower}) -%}
+{# Gives a table that is there the constraints that were declared later, and takes away ours that no longer are. #}
+{% macro reconcile_contract(relation) -%}
+  {%- set contract = config.get('contract') -%}
+  {%- if contract and contract.enforced and adapter.capabilities.alters_constraints -%}
+    {%- set clauses = adapter.reconcile_contract(relation) -%}
+    {%- if clauses -%}
+      {%- call statement('reconcile_contract') -%}
+        alter table {{ relation.render() }}
+          {{ clauses | join(',\n          ') }}
+      {%- endcall -%}
+    {%- endif -%}
+  {%- endif -%}
+{%- endmacro %}
+
+{# Tables that foreign keys refer to: a new version must have the rows that children have, unless those are built anew. #}
+{% macro check_references(new_relation, existing_relation) -%}
+  {%- if existing_relation is not none and existing_relation.is_table and adapter.capabilities.enforces_foreign_key -%}
+    {%- do adapter.check_references(new_relation, existing_relation) -%}
+  {%- endif -%}
+{%- endmacro %}
+
+{# Rows that children refer to can be replaced in place only while nobody looks: afterwards everything is checked at once.
+   Gives whether there are children. #}
+{% macro relax_references(relation) -%}
+  {{ return(adapter.capabilities.enforces_foreign_key and adapter.relax_references(relation)) }}
+{%- endmacro %}
+
+{# Columns that rows can be moved to: the table computes the others itself. #}
+{% macro contract_dest_columns(dest_columns) -%}
+  {%- set contract = config.get('contract') -%}
+  {%- if not contract or not contract.enforced -%}
+    {%- do return(dest_columns) -%}
+  {%- endif -%}
+  {%- set filled = adapter.contract_columns() | map('lower') | list -%}
+  {%- set columns = [] -%}
+  {%- for column in dest_columns if column.quoted | lower in filled -%}
+    {%- do columns.append(column) -%}
   {%- endfor -%}
-  {{ return(types) }}
+  {{ return(columns) }}
 {%- endmacro %}
 
 {% macro format_columns(columns) -%}
@@ -56,10 +83,8 @@
 {%- endmacro %}
 
 {% macro table_columns_and_constraints() -%}
-  {%- set lines = adapter.render_raw_columns_constraints(raw_columns=model['columns'])
-                + adapter.render_raw_model_constraints(raw_constraints=model['constraints']) -%}
 (
-  {{ lines | join(',\n  ') }}
+  {{ adapter.contract_definitions() | join(',\n  ') }}
 )
 {%- endmacro %}
 
@@ -80,9 +105,5 @@ from (
 {%- endmacro %}
 
 {% macro default__get_column_names() -%}
-  {%- set names = [] -%}
-  {%- for column in model['columns'].values() -%}
-    {%- do names.append(adapter.quote(column['name']) if column.get('quote') else column['name']) -%}
-  {%- endfor -%}
-  {{ names | join(', ') }}
+  {{ adapter.contract_columns() | join(', ') }}
 {%- endmacro %}

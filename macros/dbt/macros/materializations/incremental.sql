@@ -10,6 +10,7 @@
   {%- set strategy_sql = adapter.get_incremental_strategy_macro(context, strategy) -%}
   {%- set grant_config = config.get('grants') -%}
   {%- set to_drop = none -%}
+  {%- set relaxed = false -%}
 
   {%- do run_hooks(pre_hooks, inside_transaction=false) -%}
   {%- set temp_relation = make_temp_relation(target_relation, incremental_temp_suffix()) -%}
@@ -26,11 +27,16 @@
     {%- do adapter.drop_on_failure(to_drop) -%}
     {%- do run_query(get_create_table_as_sql(adapter.capabilities.transactional_ddl, to_drop, sql)) -%}
     {%- set contract = config.get('contract') -%}
+    {%- if contract and contract.enforced and adapter.capabilities.transactional_ddl -%}
+      {%- do get_assert_columns_equivalent(sql) -%}
+    {%- endif -%}
     {%- if not contract or not contract.enforced -%}
       {%- do adapter.expand_target_column_types(from_relation=to_drop, to_relation=target_relation) -%}
     {%- endif -%}
     {%- set dest_columns = process_schema_changes(on_schema_change, to_drop, existing_relation) or adapter.get_columns_in_relation(existing_relation) -%}
     {%- do reconcile_indexes(target_relation) -%}
+    {%- set dest_columns = contract_dest_columns(dest_columns) -%}
+    {%- do reconcile_contract(existing_relation) -%}
     {%- set build_sql = strategy_sql({
       'target_relation': target_relation,
       'temp_relation': to_drop,
@@ -38,10 +44,15 @@
       'dest_columns': dest_columns,
       'incremental_predicates': config.get('predicates') or config.get('incremental_predicates')
     }) -%}
+    {%- set relaxed = relax_references(existing_relation) -%}
     {%- do adapter.begin() -%}
     {%- call statement('main') -%}
       {{ build_sql }}
     {%- endcall -%}
+    {%- do check_contract(target_relation, all=relaxed or not adapter.capabilities.alters_constraints) -%}
+    {%- if relaxed -%}
+      {%- do check_references(target_relation, existing_relation) -%}
+    {%- endif -%}
     {%- do adapter.audit(target_relation) -%}
   {%- endif -%}
 
@@ -49,6 +60,9 @@
   {%- do persist_docs(target_relation, model) -%}
   {%- do run_hooks(post_hooks, inside_transaction=true) -%}
   {%- do adapter.commit() -%}
+  {%- if relaxed -%}
+    {%- do adapter.restore_references() -%}
+  {%- endif -%}
   {%- do drop_relation_if_exists(to_drop) -%}
   {%- do run_hooks(post_hooks, inside_transaction=false) -%}
 

@@ -27,6 +27,8 @@
   {%- endcall -%}
   {%- do create_indexes(intermediate_relation) -%}
   {%- do create_strategy_indexes(intermediate_relation) -%}
+  {%- do check_contract(intermediate_relation) -%}
+  {%- do check_references(intermediate_relation, existing_relation) -%}
   {%- do adapter.audit(intermediate_relation) -%}
   {%- do return(swap_relations(intermediate_relation, target_relation, existing_relation)) -%}
 {% endmacro %}

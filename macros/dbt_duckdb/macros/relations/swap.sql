@@ -13,6 +13,7 @@
   {%- call statement('main') -%}
     {{ get_create_table_as_sql(false, built_relation, sql) }}
   {%- endcall -%}
+  {%- do check_contract(built_relation) -%}
   {%- do adapter.audit(built_relation) -%}
   {%- if replaces_view -%}
     {%- do swap_relations(built_relation, target_relation, existing_relation) -%}
