@@ -42,7 +42,7 @@ test: ## everything: formats, lints, Rust and Python tests on DuckDB, MariaDB an
 	@cat $(TESTED)
 	@if [ ! -e target/browser.log ]; then printf '\n%s\n' \
 	  '*** THE DOCUMENTATION WAS NOT TESTED IN A BROWSER: Chromium could not be installed. ***'; fi
-	@for client in DBT AIRFLOW; do if grep -q "^HEADWATER_TEST_$$client=none" $(CLIENTS); then \
+	@for client in DBT DBT17 AIRFLOW; do if grep -q "^HEADWATER_TEST_$$client=none" $(CLIENTS); then \
 	  printf '\n%s\n' '******************************************************************************' \
 	    "THE TESTS WITH $$client ITSELF DID NOT RUN: it could not be installed on this machine." \
 	    "$$(tail -1 target/$${client,,}.log)" \
@@ -68,10 +68,10 @@ browser: ## install Chromium where no browser is, for the tests of the documenta
 	  echo 'NO BROWSER: the documentation is not tested in one'; }
 
 # dbt and Airflow live in environments of their own: their packages do not go together with ours.
-clients: ## install dbt and Airflow, which the tests compare with and run in
+clients: ## install dbt, the older dbt with dbt-mysql, and Airflow, which the tests compare with and run in
 	@mkdir -p target
 	@: > $(CLIENTS)
-	@for client in dbt airflow; do \
+	@for client in dbt dbt17 airflow; do \
 	  made=".venv-$$client/made" wanted="tests/python/requirements-$$client.txt"; \
 	  if [ ! "$$made" -nt "$$wanted" ]; then \
 	    { $(PYTHON) -m venv --clear ".venv-$$client" && ".venv-$$client/bin/pip" install -q --no-deps -r "$$wanted" \
@@ -131,4 +131,4 @@ $(VENV)/tools: $(VENV)/made tests/python/requirements.txt
 	@touch $@
 
 clean: ## remove what was built, not the downloaded servers
-	rm -rf $(VENV) .venv-dbt .venv-airflow target
+	rm -rf $(VENV) .venv-dbt .venv-dbt17 .venv-airflow target

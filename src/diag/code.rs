@@ -59,6 +59,7 @@ codes! {
     SemanticLayer = "semantic-layer",
     SourceNotFound = "source-not-found",
     TestFailed = "test-failed",
+    UncalledMacro = "uncalled-macro",
     UnitTest = "unit-test",
     UnknownConfig = "unknown-config",
     UnknownKey = "unknown-key",

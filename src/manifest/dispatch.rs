@@ -39,6 +39,12 @@ impl Dispatcher {
         &self.prefixes[0]
     }
 
+    /// Whether dispatching `name` could find a macro that is called `candidate`.
+    pub fn is_for(&self, candidate: &str, name: &str) -> bool {
+        let prefix = candidate.strip_suffix(name).and_then(|start| start.strip_suffix("__"));
+        prefix.is_some_and(|prefix| self.prefixes.iter().any(|known| known == prefix))
+    }
+
     /// The macro as a callable value.
     ///
     /// # Errors

@@ -26,6 +26,14 @@ pub(super) fn names(kind: &str) -> Option<&'static [&'static str]> {
     }
 }
 
+/// The last series of dbt for each database that newer ones do not know.
+pub(super) const LAST_DBT: &[&str] = &["1.7"];
+
+/// The last series of dbt that knew an adapter type, where newer ones do not.
+pub(super) fn last_dbt(kind: &str) -> Option<&'static str> {
+    names(kind)?.contains(&"dbt_mysql").then_some(LAST_DBT[0])
+}
+
 /// The embedded packages for an adapter type, nearest first.
 pub(super) fn packages(kind: &str, diags: &mut Vec<Diagnostic>) -> Vec<Package> {
     names(kind).unwrap_or_default().iter().filter_map(|name| package(name, diags)).collect()

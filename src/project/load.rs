@@ -8,7 +8,7 @@ use chrono::Utc;
 use serde_json::{Map, Value, json};
 
 use super::context::{self, Secrecy};
-use super::settings::{self, Origin};
+use super::settings::{self, Origin, VersionCheck};
 use super::vars::Declaration;
 use super::{
     Document, Env, Invocation, Known, Package, PackageConfig, Profile, Project, ProjectOnly, Request, Secrets, Vars,
@@ -113,7 +113,7 @@ impl<'a> Loader<'a> {
         let root = location::root(self.request).map_err(|error| diags.push(*error)).ok()?;
         let vars = self.vars_file(&root, diags);
         let written = self.project_file(&root, "", diags)?;
-        let (name, mut config) = self.settings(written, None, self.root_origin(), diags)?;
+        let (name, mut config) = self.settings(written, None, Origin::Root(self.version_check(None)), diags)?;
         lay_vars(vars, &mut config, diags);
         let folders = Folders::new(self.request, &root, &config);
         Some(ProjectOnly {
@@ -135,7 +135,8 @@ impl<'a> Loader<'a> {
         let written = self.project_file(&root, "", diags)?;
         let profile = self.profile(&root, &written, diags);
         // Without a profile the rest is still checked, with an undefined `target`.
-        let (name, mut config) = self.settings(written, profile.as_ref(), self.root_origin(), diags)?;
+        let (name, mut config) =
+            self.settings(written, profile.as_ref(), Origin::Root(self.version_check(profile.as_ref())), diags)?;
         lay_vars(vars, &mut config, diags);
         let profile = profile?;
         let name: Arc<str> = Arc::from(name);
@@ -194,8 +195,12 @@ impl<'a> Loader<'a> {
         Some(vars)
     }
 
-    fn root_origin(&self) -> Origin {
-        Origin::Root { skip_version_check: self.request.skip_version_check }
+    fn version_check(&self, profile: Option<&Profile>) -> VersionCheck {
+        match profile {
+            _ if self.request.skip_version_check => VersionCheck::Skip,
+            Some(profile) => VersionCheck::Enforce { last: embedded::last_dbt(&profile.kind) },
+            None => VersionCheck::DatabaseUnknown,
+        }
     }
 
     fn project_file(&self, root: &Path, prefix: &str, diags: &mut Vec<Diagnostic>) -> Option<ProjectFile> {
@@ -215,7 +220,7 @@ impl<'a> Loader<'a> {
     ) -> Option<(String, PackageConfig)> {
         let ProjectFile { file, mut node } = written;
         let vars = match origin {
-            Origin::Root { .. } => self.invocation.root_vars(),
+            Origin::Root(_) => self.invocation.root_vars(),
             _ => self.invocation.cli_vars.clone(),
         };
         let context = context::configuration(&self.invocation, self.engine, profile, &vars, Secrecy::Forbidden);
@@ -290,7 +295,7 @@ impl<'a> Loader<'a> {
                 continue;
             }
             let Some(written) = self.project_file(&path, &prefix, diags) else { continue };
-            let origin = Origin::Installed { skip_version_check: self.request.skip_version_check };
+            let origin = Origin::Installed(self.version_check(Some(profile)));
             let Some((name, config)) = self.settings(written, Some(profile), origin, diags) else { continue };
             let name: Arc<str> = Arc::from(name);
             if let Some(other) = places.insert(name.clone(), format!("`{prefix}`")) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, json};
 
+use super::embedded;
 use super::{
     DBT_VERSION, Dispatch, Hook, PackageConfig, Paths, QueryComment, Quoting, Trees, WrittenVars, location, version,
 };
@@ -64,9 +65,21 @@ const RESERVED_NAMES: &[&str] = &[
 /// Whose dbt_project.yml it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    Root { skip_version_check: bool },
-    Installed { skip_version_check: bool },
+    Root(VersionCheck),
+    Installed(VersionCheck),
     Embedded,
+}
+
+/// How `require-dbt-version` is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum VersionCheck {
+    Skip,
+    /// `last`: the last series of dbt that knew the project's database, as `1.7`. What that met is told, not refused.
+    Enforce {
+        last: Option<&'static str>,
+    },
+    /// The database is not known, so that what the last dbt of any database met passes.
+    DatabaseUnknown,
 }
 
 /// Whether a path of dbt_project.yml is left to later rendering.
@@ -169,9 +182,9 @@ fn required_version(fields: &mut Fields<'_>, origin: Origin) {
         Yaml::Seq(items) => items.iter().collect(),
         _ => vec![&node],
     };
-    let skip = match origin {
-        Origin::Root { skip_version_check } | Origin::Installed { skip_version_check } => skip_version_check,
-        Origin::Embedded => true,
+    let check = match origin {
+        Origin::Root(check) | Origin::Installed(check) => check,
+        Origin::Embedded => VersionCheck::Skip,
     };
     for node in requirements {
         let text = match &node.value {
@@ -181,15 +194,30 @@ fn required_version(fields: &mut Fields<'_>, origin: Origin) {
         let span = fields.span(&node.range);
         match version::meets(DBT_VERSION, &text) {
             Some(true) => {}
-            Some(false) if skip => {}
-            Some(false) => fields.report(
-                Diagnostic::error(
-                    Code::VersionMismatch,
-                    format!("this project requires dbt `{text}`, and this engine behaves as dbt {DBT_VERSION}"),
-                )
-                .at(span, "")
-                .help("change `require-dbt-version`, or pass `--no-version-check`"),
-            ),
+            Some(false) => {
+                let message =
+                    format!("this project requires dbt `{text}`, and this engine behaves as dbt {DBT_VERSION}");
+                let last = match check {
+                    VersionCheck::Skip => continue,
+                    VersionCheck::DatabaseUnknown => {
+                        embedded::LAST_DBT.iter().find(|last| version::met_by(last, &text))
+                    }
+                    VersionCheck::Enforce { ref last } => last.as_ref().filter(|last| version::met_by(last, &text)),
+                };
+                let diagnostic = match (last, check) {
+                    (Some(_), VersionCheck::DatabaseUnknown) => continue,
+                    (Some(last), _) => Diagnostic::warning(Code::VersionMismatch, message)
+                        .note(format!(
+                            "dbt {last} was the last to know this database: its projects run here as they are"
+                        ))
+                        .help(
+                            "widen `require-dbt-version`, for example to `<2.0.0`: older versions of dbt take that too",
+                        ),
+                    (None, _) => Diagnostic::error(Code::VersionMismatch, message)
+                        .help("change `require-dbt-version`, or pass `--no-version-check`"),
+                };
+                fields.report(diagnostic.at(span, ""));
+            }
             None => fields.report(
                 Diagnostic::error(Code::InvalidValue, format!("`{text}` is not a version requirement"))
                     .at(span, "")

@@ -63,9 +63,22 @@ pub(super) fn meets(version: &str, requirement: &str) -> Option<bool> {
     })
 }
 
+/// Whether any release of a `series` such as `1.7` meets a requirement. No series had more than fifty.
+pub(super) fn met_by(series: &str, requirement: &str) -> bool {
+    (0..50).any(|patch| meets(&format!("{series}.{patch}"), requirement) == Some(true))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::meets;
+    use super::{meets, met_by};
+
+    #[test]
+    fn a_series_meets_what_one_of_its_releases_does() {
+        assert!(met_by("1.7", "<1.8.0"));
+        assert!(met_by("1.7", "=1.7.4"));
+        assert!(!met_by("1.7", ">=1.13"));
+        assert!(!met_by("1.7", "<1.7.0"));
+    }
 
     #[test]
     fn requirements_are_compared_number_by_number() {

@@ -13,3 +13,4 @@ mod model_semantics;
 mod project;
 mod resources;
 mod semantic;
+mod uncalled;

@@ -23,6 +23,7 @@ mod saved_query;
 mod semantic_model;
 mod source;
 mod test_name;
+mod uncalled;
 mod unit_test;
 
 pub use call::{Call, parse_call};
@@ -210,6 +211,7 @@ pub fn parse(
     }
     deprecated::project(project, &manifest, &library, &mut diags);
     deprecation::models(project, &manifest, &mut diags);
+    uncalled::check(project, &library, &dispatcher, &mut diags);
     let mut manifest = manifest.indexed();
     resolve::primary_keys(&mut manifest);
     if diags.iter().any(Diagnostic::is_error) {

@@ -132,6 +132,23 @@ help: for example `my_shop`
 }
 
 #[test]
+fn what_the_last_dbt_of_a_database_met_runs() {
+    let text = "name: shop\nprofile: shop\nrequire-dbt-version: ['>=1.3.0', '<1.8.0']\n";
+    let fixture = Fixture::new(&[("dbt_project.yml", text)]);
+    let target = |target: &str| Request { target: Some(target.to_owned()), ..fixture.request() };
+    let project = fixture.load_with(target("prod"));
+    assert_eq!(codes(&project.warnings), [Code::VersionMismatch]);
+    assert!(fixture.shown(&project.warnings).contains("dbt 1.7 was the last to know this database"));
+    // DuckDB has newer ones.
+    assert_eq!(codes(&fixture.errors_with(target("dev"))), [Code::VersionMismatch]);
+    // Commands without a database, as `deps`, do not know.
+    assert!(load_project_only(&fixture.request(), &Engine::new()).is_ok());
+    fixture.write("dbt_project.yml", text.replace("<1.8.0", "<1.6.0"));
+    assert_eq!(codes(&fixture.errors_with(target("prod"))), [Code::VersionMismatch]);
+    assert!(load_project_only(&fixture.request(), &Engine::new()).is_err());
+}
+
+#[test]
 fn reserved_names_are_refused() {
     let errors = Fixture::new(&[("dbt_project.yml", "name: target\nprofile: shop\n")]).errors();
     assert_eq!(errors[0].message, "`target` cannot be the name of a project");

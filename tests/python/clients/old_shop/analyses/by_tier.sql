@@ -1,0 +1,1 @@
+select tier, count(*) from {{ ref('dim_customers') }} group by tier

@@ -1,0 +1,1 @@
+select {{ columns_of(ref('fct_keys')) }} from {{ ref('fct_keys') }}
