@@ -135,7 +135,9 @@ help: for example `my_shop`
 fn what_the_last_dbt_of_a_database_met_runs() {
     let text = "name: shop\nprofile: shop\nrequire-dbt-version: ['>=1.3.0', '<1.8.0']\n";
     let fixture = Fixture::new(&[("dbt_project.yml", text)]);
-    let target = |target: &str| Request { target: Some(target.to_owned()), ..fixture.request() };
+    let env = vec![("DBT_ENV_SECRET_PASSWORD".to_owned(), "secret".to_owned())];
+    let target =
+        |target: &str| Request { target: Some(target.to_owned()), env: Env::from(env.clone()), ..fixture.request() };
     let project = fixture.load_with(target("prod"));
     assert_eq!(codes(&project.warnings), [Code::VersionMismatch]);
     assert!(fixture.shown(&project.warnings).contains("dbt 1.7 was the last to know this database"));
