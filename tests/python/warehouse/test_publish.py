@@ -163,3 +163,11 @@ def test_a_swap_that_never_gets_its_turn_says_who_is_in_the_way(server: Warehous
         assert relations(server) == {"mart": "BASE TABLE"}
     assert project.run().success
     assert server.rows(f"select n from {server.schema}.mart") == [(2,)]
+
+
+def test_other_statements_wait_as_long_as_the_target_says(server: Warehouse) -> None:
+    """The short turns are for the swap only."""
+    hook = "create table {{ target.schema }}.waits as select @@session.lock_wait_timeout as seconds"
+    model = "{{ config(materialized='table', post_hook=\"" + hook + '") }} select 1 as n'
+    server.project({"models/mart.sql": model}).run().raise_for_failures()
+    assert server.rows(f"select seconds from {server.schema}.waits") == [(60,)]

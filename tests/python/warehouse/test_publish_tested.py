@@ -261,6 +261,22 @@ def test_a_test_cannot_publish_what_it_tests(server: Warehouse) -> None:
     assert sorted(relations(server)) == ["mart_rows", "raw"]
 
 
+def test_a_strategy_that_commits_is_refused_before_it_does(server: Warehouse) -> None:
+    strategy = """
+        {% macro get_incremental_anew_sql(arg_dict) %}
+          truncate table {{ arg_dict.target_relation }}; {{ get_incremental_append_sql(arg_dict) }}
+        {% endmacro %}
+    """
+    mart = FILES["models/marts/mart_rows.sql"].replace("unique_key='id'", "incremental_strategy='anew'")
+    files = {**FILES, "macros/anew.sql": strategy, "models/marts/mart_rows.sql": mart}
+    project = server.project(files, vars={"sign": 1})
+    project.build(select="raw mart_rows", exclude="as_many").raise_for_failures()
+    results = project.run(select="mart_rows")
+    assert results["mart_rows"].diagnostic["code"] == "not-supported"
+    assert "would publish it before its tests" in results["mart_rows"].explain()
+    assert server.rows(f"select amount from {server.schema}.mart_rows order by 1") == [(10,), (20,)]
+
+
 OWN = """
     {% materialization mine, default %}
       {%- set target = this.incorporate(type='table') -%}
