@@ -281,6 +281,16 @@ pub trait Adapter: Send + Sync {
     /// What else than a connection a project's runs depend on, each with what to do. Changes nothing.
     fn examine(&self, connection: &mut dyn Connection, needs: &Needs) -> DbResult<Vec<Finding>>;
 
+    /// How many sessions there may be at once, where the target says so.
+    fn max_sessions(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether the server refused a connection only because it has too many already.
+    fn is_crowded(&self, _error: &DbError) -> bool {
+        false
+    }
+
     /// Errors after which the whole unit of work may be tried again (deadlock, lock wait).
     fn is_transient(&self, error: &DbError) -> bool;
 }

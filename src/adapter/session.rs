@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod crowd;
 mod patience;
 
-pub use patience::Patience;
+use self::crowd::{Crowd, Lowered, Place};
+pub use self::patience::Patience;
 
 use super::cache::RelationCache;
 use super::{
@@ -21,6 +23,11 @@ use crate::diag::log::{Detail, Level, Log, LogEntry};
 /// How often running statements are told to stop, and how long they get in between.
 const CANCEL_ATTEMPTS: u32 = 3;
 const CANCEL_PAUSE: Duration = Duration::from_millis(100);
+/// When no statement has run for this long, a session is let in above the limit: the others may be waiting for it.
+const STANDSTILL: Duration = Duration::from_secs(2);
+/// A server whose sessions are all others' is asked again for this long.
+const NO_ROOM: Duration = Duration::from_secs(30);
+const CROWDED_PAUSE: Duration = Duration::from_millis(200);
 
 /// The comment that is sent with every statement of a session, already rendered, without `/*` and `*/`.
 #[derive(Debug, Clone)]
@@ -50,6 +57,7 @@ pub struct Pool {
     cache: Arc<RelationCache>,
     log: Arc<dyn Log>,
     idle: Mutex<Vec<Box<dyn Connection>>>,
+    crowd: Arc<Crowd>,
     running: Mutex<HashMap<u64, Running>>,
     next_ticket: AtomicU64,
     cancelled: AtomicBool,
@@ -62,6 +70,7 @@ impl Pool {
             adapter,
             log,
             idle: Mutex::default(),
+            crowd: Arc::default(),
             running: Mutex::default(),
             next_ticket: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
@@ -84,6 +93,8 @@ impl Pool {
     /// Stops every running statement and refuses new ones. The error is the first of those servers that could not be told.
     pub fn cancel_all(&self) -> DbResult<()> {
         self.cancelled.store(true, Ordering::SeqCst);
+        // Stopping a statement takes a session of its own, for which a full server has no room.
+        lock(&self.idle).clear();
         let mut told = Ok(());
         for attempt in 0..CANCEL_ATTEMPTS {
             let running: Vec<Running> = lock(&self.running).values().cloned().collect();
@@ -113,8 +124,61 @@ impl Pool {
         self.cancelled.load(Ordering::SeqCst)
     }
 
+    /// A connection, as soon as there is room for one. Where the server has none, this waits for the sessions that are at
+    /// work; only when those stand still as well is it an error.
+    fn take(&self, session: &Session) -> DbResult<Held> {
+        let mut moved = Instant::now();
+        loop {
+            if self.is_cancelled() {
+                return Err(DbError::cancelled());
+            }
+            if !lock(&self.running).is_empty() {
+                moved = Instant::now();
+            }
+            let place = match self.crowd.enter(self.adapter.max_sessions()) {
+                Some(place) => place,
+                // Those at work may wait for this one.
+                None if moved.elapsed() > STANDSTILL => self.crowd.squeeze_in(),
+                None => continue,
+            };
+            match self.connection(session) {
+                Ok(connection) => return Ok(Held { connection, _place: place }),
+                Err(error) if self.adapter.is_crowded(&error) => {
+                    self.tell_lowered(&self.crowd.refused(place), &error.message);
+                    if moved.elapsed() > NO_ROOM {
+                        return Err(error);
+                    }
+                    thread::sleep(CROWDED_PAUSE);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Takes note of a deadlock or lock wait: when they come one after the other, fewer sessions work at once.
+    pub fn note_conflict(&self) {
+        if let Some(lowered) = self.crowd.conflict() {
+            self.tell_lowered(&lowered, "the sessions are in each other's way (deadlocks, lock waits)");
+        }
+    }
+
+    /// Once for people, and for the log file each time.
+    fn tell_lowered(&self, lowered: &Lowered, why: &str) {
+        let sessions = match lowered.sessions {
+            1 => "1 session works".to_owned(),
+            count => format!("{count} sessions work"),
+        };
+        let text = format!("{why}; {sessions} at once from here on, and more when there is room again");
+        let detail = Detail::Failure { kind: self.adapter.kind() };
+        let (level, event) = match lowered.is_first {
+            true => (Level::Warn, "AdapterEventWarning"),
+            false => (Level::Debug, "AdapterEventDebug"),
+        };
+        self.log.write(&LogEntry { level, node: None, thread: None, event, text: &text, detail });
+    }
+
     /// An idle connection as good as new, or a new one. Resetting also finds out whether it still answers.
-    fn take(&self, session: &Session) -> DbResult<Box<dyn Connection>> {
+    fn connection(&self, session: &Session) -> DbResult<Box<dyn Connection>> {
         while let Some(mut connection) = { lock(&self.idle).pop() } {
             if connection.reset().is_ok() {
                 return Ok(connection);
@@ -125,7 +189,9 @@ impl Pool {
         self.adapter.connect(name)
     }
 
-    fn give_back(&self, connection: Box<dyn Connection>) {
+    /// Its place is free once the connection is there for the next.
+    fn give_back(&self, held: Held) {
+        let Held { connection, _place } = held;
         lock(&self.idle).push(connection);
     }
 
@@ -163,9 +229,15 @@ pub struct Usage {
     pub elapsed: Duration,
 }
 
+/// A connection and its place among the sessions at work.
+struct Held {
+    connection: Box<dyn Connection>,
+    _place: Place,
+}
+
 #[derive(Default)]
 struct State {
-    connection: Option<Box<dyn Connection>>,
+    connection: Option<Held>,
     in_transaction: bool,
     usage: Usage,
 }
@@ -309,8 +381,8 @@ impl Session {
         if !std::mem::take(&mut state.in_transaction) {
             return;
         }
-        if let Some(connection) = state.connection.as_mut()
-            && connection.execute("rollback", false).is_err()
+        if let Some(held) = state.connection.as_mut()
+            && held.connection.execute("rollback", false).is_err()
         {
             state.connection = None;
         }
@@ -389,11 +461,12 @@ impl Session {
         if self.pool.is_cancelled() {
             return Err(DbError::cancelled());
         }
-        let connection = match &mut state.connection {
-            Some(connection) => connection,
+        let held = match &mut state.connection {
+            Some(held) => held,
             empty => empty.insert(self.pool.take(self)?),
         };
-        let result = work(&mut Wire { connection: connection.as_mut(), session: self, usage: &mut state.usage });
+        let connection = held.connection.as_mut();
+        let result = work(&mut Wire { connection, session: self, usage: &mut state.usage });
         if result.is_err() && !connection.is_usable() {
             // What the lost session had open is gone with it; the next statement starts on a fresh one.
             state.connection = None;

@@ -50,7 +50,7 @@ pub enum Detail<'a> {
     Statement { connection: &'a str },
     /// `SQLQueryStatus`: the text is what the server answered.
     Answer { seconds: f64 },
-    /// `AdapterEventDebug`: the text is the server's error.
+    /// `AdapterEventDebug`, `AdapterEventWarning`: the text is the server's error, or what is done about it.
     Failure { kind: &'a str },
     /// `ListRelations`: the schema was asked for, and this is in it.
     Listed { schema: Key<'a>, names: &'a [&'a str] },

@@ -213,6 +213,11 @@ impl Worker {
             if let Some(session) = scope.used_session() {
                 session.close_transaction_after_error();
             }
+            if let Err(Failure { database: Some(error), .. }) = &outcome
+                && self.runtime.adapter().is_transient(error)
+            {
+                self.runtime.pool.note_conflict();
+            }
             match outcome {
                 Err(failure) if tried < RETRIES && self.may_retry(&scope, node, &failure) => {
                     scope.drop_leftovers();

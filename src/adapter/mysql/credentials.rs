@@ -39,6 +39,7 @@ const KNOWN: &[&str] = &[
     "enable_cleartext_plugin",
     "connect_timeout",
     "retries",
+    "max_connections",
     "lock_wait_timeout",
     "ddl_lock_timeout",
     "ddl_patience",
@@ -75,6 +76,8 @@ pub(super) struct Credentials {
     /// How often a connection that could not be made is tried again.
     pub retries: u32,
     pub connect_timeout: Duration,
+    /// The most sessions of a run at once.
+    pub max_connections: Option<usize>,
     pub lock_wait_timeout: u64,
     pub patience: Patience,
     /// Replaces the session's whole `sql_mode`.
@@ -126,6 +129,10 @@ impl Credentials {
         }
         let encryption = Encryption::new(&entries, directory)?;
         let socket = entries.text(&["unix_socket", "socket"])?;
+        let max_connections = match entries.number(&["max_connections"])? {
+            Some(0) => return Err(entries.wrong("max_connections", "a whole number from 1")),
+            most => most.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
+        };
         let cleartext = cleartext(&entries, &encryption, socket.is_some())?;
         Ok(Self {
             host: entries.text(&["server", "host"])?.unwrap_or_else(|| "localhost".to_owned()),
@@ -137,6 +144,7 @@ impl Credentials {
             charset: charset.unwrap_or_else(|| "utf8mb4".to_owned()),
             collation,
             cleartext,
+            max_connections,
             encryption,
             retries: entries.number(&["retries"])?.unwrap_or(DEFAULT_RETRIES).try_into().unwrap_or(u32::MAX),
             connect_timeout: Duration::from_secs(

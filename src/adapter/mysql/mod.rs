@@ -275,6 +275,14 @@ impl Adapter for MySqlAdapter {
         doctor::examine(connection, &self.server.credentials, &self.capabilities(), needs)
     }
 
+    fn max_sessions(&self) -> Option<usize> {
+        self.server.credentials.max_connections
+    }
+
+    fn is_crowded(&self, error: &DbError) -> bool {
+        error::is_crowded(error.code, &error.message)
+    }
+
     fn is_transient(&self, error: &DbError) -> bool {
         error.kind == DbErrorKind::Lock
     }

@@ -53,6 +53,7 @@ kinds! {
     MAIN_REPORT_ARGS = "MainReportArgs" "A002" Debug;
 
     ADAPTER_EVENT_DEBUG = "AdapterEventDebug" "E001" Debug;
+    ADAPTER_EVENT_WARNING = "AdapterEventWarning" "E003" Warn;
     NEW_CONNECTION = "NewConnection" "E005" Debug;
     CONNECTION_REUSED = "ConnectionReused" "E006" Debug;
     ROLLBACK = "Rollback" "E012" Debug;
