@@ -21,6 +21,7 @@ pub mod mysql;
 mod naming;
 mod open;
 mod relation;
+pub mod replica;
 pub mod seed;
 pub mod session;
 mod table;
@@ -32,7 +33,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use self::doctor::{Finding, Needs};
+<<<<<<< HEAD
 pub use capabilities::{Capabilities, StatementLimit, Swap, Upsert};
+=======
+use self::replica::Replicas;
+pub use capabilities::{Capabilities, Swap, Upsert};
+>>>>>>> 1706ec3 (Read from replicas where nothing is written, once they have what the run wrote)
 pub use column::Column;
 pub use column_type::TypeRules;
 pub use constraint::{Constraint, ConstraintKind, ForeignKey};
@@ -280,6 +286,11 @@ pub trait Adapter: Send + Sync {
 
     /// What else than a connection a project's runs depend on, each with what to do. Changes nothing.
     fn examine(&self, connection: &mut dyn Connection, needs: &Needs) -> DbResult<Vec<Finding>>;
+
+    /// Servers that may be read from instead of the target's own.
+    fn replicas(&self) -> Option<&dyn Replicas> {
+        None
+    }
 
     /// How many sessions there may be at once, where the target says so.
     fn max_sessions(&self) -> Option<usize> {

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 mod crowd;
 mod patience;
+mod reading;
 
 use self::crowd::{Crowd, Lowered, Place};
 pub use self::patience::Patience;
+use self::reading::Reading;
 
 use super::cache::RelationCache;
 use super::{
@@ -46,6 +48,8 @@ pub struct Label {
     pub node: Option<String>,
     pub thread: Option<String>,
     pub comment: Option<QueryComment>,
+    /// Nothing is written, so that a replica will do. What is written all the same goes to the target's own server.
+    pub reads: bool,
 }
 
 /// A running statement: the name of its session, and what stops it.
@@ -58,6 +62,7 @@ pub struct Pool {
     log: Arc<dyn Log>,
     idle: Mutex<Vec<Box<dyn Connection>>>,
     crowd: Arc<Crowd>,
+    reading: Reading,
     running: Mutex<HashMap<u64, Running>>,
     next_ticket: AtomicU64,
     cancelled: AtomicBool,
@@ -71,6 +76,7 @@ impl Pool {
             log,
             idle: Mutex::default(),
             crowd: Arc::default(),
+            reading: Reading::default(),
             running: Mutex::default(),
             next_ticket: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
@@ -95,6 +101,7 @@ impl Pool {
         self.cancelled.store(true, Ordering::SeqCst);
         // Stopping a statement takes a session of its own, for which a full server has no room.
         lock(&self.idle).clear();
+        self.reading.close_idle();
         let mut told = Ok(());
         for attempt in 0..CANCEL_ATTEMPTS {
             let running: Vec<Running> = lock(&self.running).values().cloned().collect();
@@ -142,7 +149,7 @@ impl Pool {
                 None => continue,
             };
             match self.connection(session) {
-                Ok(connection) => return Ok(Held { connection, _place: place }),
+                Ok(connection) => return Ok(Held { connection, place: Some(place) }),
                 Err(error) if self.adapter.is_crowded(&error) => {
                     self.tell_lowered(&self.crowd.refused(place), &error.message);
                     if moved.elapsed() > NO_ROOM {
@@ -191,8 +198,10 @@ impl Pool {
 
     /// Its place is free once the connection is there for the next.
     fn give_back(&self, held: Held) {
-        let Held { connection, _place } = held;
-        lock(&self.idle).push(connection);
+        match held {
+            Held { connection, place: Some(_place) } => lock(&self.idle).push(connection),
+            Held { connection, place: None } => self.reading.give_back(connection),
+        }
     }
 
     /// Runs `work` while its statement can be cancelled by [`Pool::cancel_all`].
@@ -229,16 +238,18 @@ pub struct Usage {
     pub elapsed: Duration,
 }
 
-/// A connection and its place among the sessions at work.
+/// A connection and its place among the sessions at work. One on a replica has none.
 struct Held {
     connection: Box<dyn Connection>,
-    _place: Place,
+    place: Option<Place>,
 }
 
 #[derive(Default)]
 struct State {
     connection: Option<Held>,
     in_transaction: bool,
+    /// A session for reading has been found to write.
+    writes: bool,
     usage: Usage,
 }
 
@@ -278,7 +289,31 @@ impl Session {
         if auto_begin && !state.in_transaction && self.pool.adapter.capabilities().transactional_ddl {
             self.begin_locked(&mut state)?;
         }
-        self.with_wire(&mut state, |wire| match self.pool.adapter.patience(sql) {
+        match self.execute_locked(&mut state, sql, fetch) {
+            Err(error) if self.moves_to_primary(&mut state, &error) => self.execute_locked(&mut state, sql, fetch),
+            outcome => outcome,
+        }
+    }
+
+    /// After a write that a replica refused, and which therefore did nothing: the session goes on where writing goes.
+    fn moves_to_primary(&self, state: &mut State, error: &DbError) -> bool {
+        let refused = || self.adapter().replicas().is_some_and(|replicas| replicas.refused_to_write(error));
+        match state.connection.take_if(|held| held.place.is_none() && refused()) {
+            Some(held) => {
+                self.pool.give_back(held);
+                state.writes = true;
+                if std::mem::take(&mut state.in_transaction) {
+                    // If that fails, so does the statement that follows.
+                    let _ = self.begin_locked(state);
+                }
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn execute_locked(&self, state: &mut State, sql: &str, fetch: bool) -> DbResult<QueryResult> {
+        self.with_wire(state, |wire| match self.pool.adapter.patience(sql) {
             Some(patience) => patience::execute(wire, sql, fetch, patience),
             None => wire.execute(sql, fetch),
         })
@@ -463,11 +498,21 @@ impl Session {
         }
         let held = match &mut state.connection {
             Some(held) => held,
-            empty => empty.insert(self.pool.take(self)?),
+            empty => {
+                let to_read = if self.label.reads && !state.writes { self.pool.take_to_read(self) } else { None };
+                let held = match to_read {
+                    Some(connection) => Held { connection, place: None },
+                    None => self.pool.take(self)?,
+                };
+                empty.insert(held)
+            }
         };
         let connection = held.connection.as_mut();
         let result = work(&mut Wire { connection, session: self, usage: &mut state.usage });
-        if result.is_err() && !connection.is_usable() {
+        if held.place.is_some() {
+            self.pool.reading.note_statement();
+        }
+        if result.is_err() && !held.connection.is_usable() {
             // What the lost session had open is gone with it; the next statement starts on a fresh one.
             state.connection = None;
             state.in_transaction = false;

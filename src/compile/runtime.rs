@@ -20,7 +20,7 @@ use crate::diag::{Diagnostic, SourceFile};
 use crate::jinja::{Engine, Library, Mode, Namespace, Template};
 use crate::manifest::Dispatcher;
 use crate::manifest::event_time::Window;
-use crate::manifest::{Manifest, Node, Source, UniqueId};
+use crate::manifest::{Manifest, Node, ResourceType, Source, UniqueId};
 use crate::project::context::{Input, Inputs};
 use crate::project::{Project, context};
 
@@ -146,12 +146,20 @@ impl Runtime {
         Scope::new(self.clone(), subject, label)
     }
 
+    /// A node that is looked at and not built, for which a replica will do.
+    pub fn preview(self: &Arc<Self>, node: &Arc<Node>, thread: &str) -> Arc<Scope> {
+        let subject = Subject::Node(node.clone());
+        let label = Label { reads: true, ..Self::label(&subject, thread) };
+        Scope::new(self.clone(), subject, label)
+    }
+
     pub(super) fn label(subject: &Subject, thread: &str) -> Label {
         Label {
             name: subject.label().to_owned(),
             node: subject.unique_id().map(|id| id.to_string()),
             thread: Some(thread.to_owned()),
             comment: None,
+            reads: only_reads(subject),
         }
     }
 
@@ -261,5 +269,14 @@ fn overlay(mut policy: Include, quoting: &Map<String, Json>) -> Include {
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Runtime({})", self.project.name)
+    }
+}
+
+/// Data tests count rows, and freshness looks at sources.
+fn only_reads(subject: &Subject) -> bool {
+    match subject {
+        Subject::Node(node) => node.resource_type == ResourceType::Test && node.config.store_failures() != Some(true),
+        Subject::Source(_) => true,
+        Subject::UnitTest(_) | Subject::Macro { .. } => false,
     }
 }

@@ -57,7 +57,7 @@ fn direct(call: &mut Call<'_>, sql: &str) -> Stage<Done> {
     call.host.cancel.attach(move || {
         let _ = stop.cancel_all();
     });
-    let session = pool.session(Label { name: "direct-query".to_owned(), ..Label::default() });
+    let session = pool.session(Label { name: "direct-query".to_owned(), reads: true, ..Label::default() });
     let answer = session.query_arrow(sql.trim());
     call.host.cancel.detach();
     let batches = answer.map_err(|error| {

@@ -16,7 +16,8 @@ pub fn describe(pool: &Arc<Pool>, schemas: &[SchemaName], cancel: &CancelToken) 
     cancel.attach(move || {
         let _ = running.cancel_all();
     });
-    let described = pool.session(Label { name: "catalog".to_owned(), ..Label::default() }).describe(schemas);
+    let described =
+        pool.session(Label { name: "catalog".to_owned(), reads: true, ..Label::default() }).describe(schemas);
     cancel.detach();
     described.map_err(|error| {
         let code = match error.kind {

@@ -29,7 +29,7 @@ pub fn preview(
     cancel.attach(move || {
         let _ = pool.cancel_all();
     });
-    let scope = runtime.node(node, "MainThread");
+    let scope = runtime.preview(node, "MainThread");
     let work = || -> Result<Preview, Failure> {
         let compiled = scope.compile()?;
         let context = scope.context();

@@ -9,6 +9,7 @@ use mysql::{Opts, OptsBuilder};
 use serde_json::{Map, Value};
 
 use super::encryption::{Encryption, Tls};
+use super::replica::{self, Place};
 use crate::adapter::Patience;
 use crate::adapter::credentials::Entries;
 use crate::diag::{self, Code, Diagnostic};
@@ -40,6 +41,9 @@ const KNOWN: &[&str] = &[
     "connect_timeout",
     "retries",
     "max_connections",
+    "replicas",
+    "read_host",
+    "replica_wait",
     "lock_wait_timeout",
     "ddl_lock_timeout",
     "ddl_patience",
@@ -51,6 +55,8 @@ const DEFAULT_PORT: u16 = 3306;
 const DEFAULT_CONNECT_TIMEOUT: u64 = 10;
 /// As often as dbt's own adapters try again.
 const DEFAULT_RETRIES: u64 = 1;
+/// Seconds that reading waits for a replica.
+const DEFAULT_REPLICA_WAIT: u64 = 10;
 /// Seconds to wait for a metadata lock. The servers' own defaults are a day and a year.
 const DEFAULT_LOCK_WAIT_TIMEOUT: u64 = 60;
 /// Seconds that a statement which needs a table for itself lets others wait behind it, and for how long it tries.
@@ -62,6 +68,7 @@ const KEEPALIVE_MILLISECONDS: u32 = 30_000;
 /// The most that any server takes.
 const LARGEST_PACKET: usize = 1 << 30;
 
+#[derive(Clone)]
 pub(super) struct Credentials {
     pub host: String,
     pub port: u16,
@@ -78,6 +85,10 @@ pub(super) struct Credentials {
     pub connect_timeout: Duration,
     /// The most sessions of a run at once.
     pub max_connections: Option<usize>,
+    /// Servers that may be read from.
+    pub replicas: Vec<Place>,
+    /// Seconds that a replica may need to have what this server has.
+    pub replica_wait: u64,
     pub lock_wait_timeout: u64,
     pub patience: Patience,
     /// Replaces the session's whole `sql_mode`.
@@ -145,6 +156,8 @@ impl Credentials {
             collation,
             cleartext,
             max_connections,
+            replicas: replica::places(&entries)?,
+            replica_wait: entries.number(&["replica_wait"])?.unwrap_or(DEFAULT_REPLICA_WAIT),
             encryption,
             retries: entries.number(&["retries"])?.unwrap_or(DEFAULT_RETRIES).try_into().unwrap_or(u32::MAX),
             connect_timeout: Duration::from_secs(
@@ -155,6 +168,17 @@ impl Credentials {
             sql_mode,
             capabilities,
         })
+    }
+
+    /// The same on another server.
+    pub fn at(&self, place: &Place) -> Self {
+        let there = Self { replicas: Vec::new(), ..self.clone() };
+        match place {
+            Place::Host(host, port) => {
+                Self { host: host.clone(), port: port.unwrap_or(self.port), socket: None, ..there }
+            }
+            Place::Socket(socket) => Self { socket: Some(socket.clone()), ..there },
+        }
     }
 
     /// Options of the driver for one connection.

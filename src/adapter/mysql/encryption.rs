@@ -32,6 +32,7 @@ impl Tls {
     }
 }
 
+#[derive(Clone)]
 pub(super) struct Encryption {
     pub mode: Tls,
     ca: Option<PathBuf>,

@@ -10,6 +10,7 @@ mod encryption;
 mod error;
 mod literal;
 mod locks;
+mod replica;
 mod server;
 mod types;
 
@@ -23,9 +24,11 @@ pub(super) use self::catalog::{describe, indexes};
 use self::connection::MySqlConnection;
 use self::credentials::Credentials;
 pub(super) use self::literal::literal;
+use self::replica::MySqlReplicas;
 use self::server::Server;
 use super::doctor::{Finding, Needs};
 use super::relation::plain_time;
+use super::replica::Replicas;
 use super::{
     Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, Constraint, DbError, DbErrorKind, DbResult,
     Described, ExistingIndex, ForeignKey, Include, Patience, Relation, SchemaName, StatementLimit, TypeRules,
@@ -48,6 +51,7 @@ const LARGEST_STATEMENT: usize = 16 << 20;
 pub struct MySqlAdapter {
     kind: &'static str,
     server: Arc<Server>,
+    replicas: Option<MySqlReplicas>,
 }
 
 impl MySqlAdapter {
@@ -59,7 +63,9 @@ impl MySqlAdapter {
             "mysql5" => "mysql5",
             _ => "mysql",
         };
-        Ok(Self { kind, server: Arc::new(Server::new(Credentials::new(credentials, directory, kind)?)) })
+        let credentials = Credentials::new(credentials, directory, kind)?;
+        let replicas = MySqlReplicas::new(&credentials);
+        Ok(Self { kind, server: Arc::new(Server::new(credentials)), replicas })
     }
 }
 
@@ -272,7 +278,14 @@ impl Adapter for MySqlAdapter {
     }
 
     fn examine(&self, connection: &mut dyn Connection, needs: &Needs) -> DbResult<Vec<Finding>> {
-        doctor::examine(connection, &self.server.credentials, &self.capabilities(), needs)
+        let mut findings = doctor::examine(connection, &self.server.credentials, &self.capabilities(), needs)?;
+        let replicas = self.replicas.iter().flat_map(MySqlReplicas::servers);
+        findings.extend(replicas.map(|server| doctor::replica(server)));
+        Ok(findings)
+    }
+
+    fn replicas(&self) -> Option<&dyn Replicas> {
+        self.replicas.as_ref().map(|replicas| replicas as &dyn Replicas)
     }
 
     fn max_sessions(&self) -> Option<usize> {

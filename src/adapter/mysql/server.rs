@@ -58,6 +58,13 @@ impl Server {
         Self { credentials, set_up, facts: OnceLock::new(), without_tls: AtomicBool::new(false) }
     }
 
+    /// Sessions here cannot write, whoever the user is: a replica that is written to stops following.
+    pub fn for_reading(credentials: Credentials) -> Self {
+        let mut server = Self::new(credentials);
+        server.set_up.insert_str(0, "set session transaction read only; ");
+        server
+    }
+
     pub fn facts(&self) -> Option<&Facts> {
         self.facts.get()
     }

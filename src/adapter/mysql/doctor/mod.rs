@@ -4,6 +4,7 @@ mod grants;
 mod settings;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{NaiveDateTime, Utc};
 
@@ -12,6 +13,8 @@ use super::catalog::text;
 use super::credentials::Credentials;
 use super::encryption::Tls;
 use super::literal::quoted;
+use super::replica;
+use super::server::Server;
 use crate::adapter::doctor::{Finding, Needs};
 use crate::adapter::relation::push_quoted;
 use crate::adapter::{Capabilities, Cell, Connection, DbResult, Table};
@@ -42,6 +45,21 @@ pub(super) fn examine(
     findings.push(session.replication());
     findings.push(session.clock(&variables)?);
     Ok(findings)
+}
+
+/// A replica of the target: whether it can be reached, and follows.
+pub(super) fn replica(server: &Arc<Server>) -> Finding {
+    const NAME: &str = "replica";
+    let address = server.credentials.address();
+    let mut connection = match replica::connect(server) {
+        Ok(connection) => connection,
+        Err(error) => {
+            let help = error.help.unwrap_or_else(|| "runs read from the target's own server instead".to_owned());
+            return Finding::warning(NAME, error.message, help);
+        }
+    };
+    let finding = Examined { connection: connection.as_mut() }.replication();
+    Finding { name: NAME, text: format!("{address}: {}", finding.text), ..finding }
 }
 
 /// Values of the session where it has its own, of the server elsewhere. What this server does not have is not in it.
