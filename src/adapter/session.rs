@@ -289,8 +289,16 @@ impl Session {
         if auto_begin && !state.in_transaction && self.pool.adapter.capabilities().transactional_ddl {
             self.begin_locked(&mut state)?;
         }
-        match self.execute_locked(&mut state, sql, fetch) {
-            Err(error) if self.moves_to_primary(&mut state, &error) => self.execute_locked(&mut state, sql, fetch),
+        self.where_it_belongs(&mut state, |wire| match self.pool.adapter.patience(sql) {
+            Some(patience) => patience::execute(wire, sql, fetch, patience),
+            None => wire.execute(sql, fetch),
+        })
+    }
+
+    /// Does the work on a replica if the session is for reading, and once more elsewhere if it turns out to write.
+    fn where_it_belongs<T>(&self, state: &mut State, work: impl Fn(&mut Wire<'_>) -> DbResult<T>) -> DbResult<T> {
+        match self.with_wire(state, &work) {
+            Err(error) if self.moves_to_primary(state, &error) => self.with_wire(state, &work),
             outcome => outcome,
         }
     }
@@ -310,13 +318,6 @@ impl Session {
             }
             None => false,
         }
-    }
-
-    fn execute_locked(&self, state: &mut State, sql: &str, fetch: bool) -> DbResult<QueryResult> {
-        self.with_wire(state, |wire| match self.pool.adapter.patience(sql) {
-            Some(patience) => patience::execute(wire, sql, fetch, patience),
-            None => wire.execute(sql, fetch),
-        })
     }
 
     /// Gives relations other names, all at once. A session that is lost meanwhile may have done it: then the new session
@@ -370,7 +371,7 @@ impl Session {
 
     /// Rows as Arrow record batches.
     pub fn query_arrow(&self, sql: &str) -> DbResult<Vec<arrow_array::RecordBatch>> {
-        self.with_wire(&mut lock(&self.state), |wire| wire.query_arrow(sql))
+        self.where_it_belongs(&mut lock(&self.state), |wire| wire.query_arrow(sql))
     }
 
     /// Opens a transaction; does nothing inside one.
