@@ -33,12 +33,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use self::doctor::{Finding, Needs};
-<<<<<<< HEAD
-pub use capabilities::{Capabilities, StatementLimit, Swap, Upsert};
-=======
 use self::replica::Replicas;
-pub use capabilities::{Capabilities, Swap, Upsert};
->>>>>>> 1706ec3 (Read from replicas where nothing is written, once they have what the run wrote)
+pub use capabilities::{Capabilities, StatementLimit, Swap, Upsert};
 pub use column::Column;
 pub use column_type::TypeRules;
 pub use constraint::{Constraint, ConstraintKind, ForeignKey};

@@ -280,7 +280,7 @@ impl Adapter for MySqlAdapter {
     fn examine(&self, connection: &mut dyn Connection, needs: &Needs) -> DbResult<Vec<Finding>> {
         let mut findings = doctor::examine(connection, &self.server.credentials, &self.capabilities(), needs)?;
         let replicas = self.replicas.iter().flat_map(MySqlReplicas::servers);
-        findings.extend(replicas.map(|server| doctor::replica(server)));
+        findings.extend(replicas.map(doctor::replica));
         Ok(findings)
     }
 
