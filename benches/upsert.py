@@ -6,8 +6,8 @@
 Half of the delta are known keys, half are new ones. Every run begins with the same table, copied anew. Headwater runs
 the whole node (select the delta, make it a table, move the rows). Without `--dbt` the statements of dbt-mysql 1.7 are
 sent by a plain client, in its order: the delta as a temporary table, `delete ... where (key) in (select ...)`,
-`insert`; the table has the index on its key that Headwater's has. With `--dbt` the real dbt-core 1.7 with dbt-mysql runs
-the model. What takes longer than `--patience` seconds is stopped, and not tried again. Printed: medians and ratios.
+`insert`; the table has the index on its key that Headwater's has. With `--dbt` the real dbt-core 1.7 with dbt-mysql
+runs the model. What takes longer than `--patience` seconds is stopped, and not tried again. Printed: medians, ratios.
 """
 
 import argparse

@@ -12,6 +12,8 @@ use crate::adapter::{DbError, DbErrorKind};
 // Codes are those of the servers' error message references; MariaDB shares them unless its name stands beside it.
 const NO_DATABASE_SELECTED: u16 = 1046;
 const UNKNOWN_FUNCTION: u16 = 1305;
+/// No partition takes a row's value.
+const NO_PARTITION: u16 = 1526;
 
 /// An error of the driver or the server while a statement ran.
 pub(super) fn statement_error(error: Error) -> DbError {
@@ -211,6 +213,9 @@ fn help(code: u16, identifier: Option<&str>) -> Option<String> {
              or say `collate` in the SQL"
                 .to_owned(),
         ),
+        (NO_PARTITION, _) => {
+            Some("add a partition for it (`alter table … add partition`), or one of `values less than (maxvalue)`".to_owned())
+        }
         (NO_DATABASE_SELECTED, _) => Some(
             "MySQL says this also of a function it does not have; `md5()` is in a component on newer servers: \
              `install component 'file://component_classic_hashing'`"

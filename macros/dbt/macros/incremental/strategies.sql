@@ -62,6 +62,12 @@
   {%- set built_in = ['append', 'delete+insert', 'merge', 'insert_overwrite', 'microbatch'] -%}
   {%- if strategy in built_in and strategy not in adapter.dispatch('supported_incremental_strategies', 'dbt')() -%}
     {{ raise_unsupported_strategy(strategy) }}
+  {%- elif strategy == 'insert_overwrite' and not config.get('partition_by') -%}
+    {%- do adapter.refuse(
+      'invalid-config',
+      '`incremental_strategy: insert_overwrite` of `' ~ model.name ~ '` needs `partition_by`: it replaces partitions',
+      help='set `partition_by`, or another strategy'
+    ) -%}
   {%- endif -%}
 {% endmacro %}
 

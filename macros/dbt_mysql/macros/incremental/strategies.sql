@@ -1,5 +1,5 @@
 {% macro mysql__supported_incremental_strategies() %}
-  {{ return(['append', 'delete+insert', 'merge', 'microbatch']) }}
+  {{ return(['append', 'delete+insert', 'merge', 'insert_overwrite', 'microbatch']) }}
 {% endmacro %}
 
 {# Made on the table that is about to be published, so that the first increment finds it. #}
