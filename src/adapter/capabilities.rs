@@ -9,6 +9,26 @@ pub enum Swap {
     MultiRename,
     /// DDL is transactional: renames inside one transaction (DuckDB, PostgreSQL).
     Transaction,
+    /// `ALTER TABLE a SWAP WITH b` (StarRocks).
+    SwapWith,
+    /// `ALTER TABLE a REPLACE WITH TABLE b PROPERTIES ('swap' = 'true')` (Doris).
+    ReplaceWith,
+    /// One rename after the other: for a moment there is no table of the name (SingleStore).
+    Renames,
+}
+
+impl Swap {
+    const ALL: [Self; 5] = [Self::MultiRename, Self::Transaction, Self::SwapWith, Self::ReplaceWith, Self::Renames];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MultiRename => "multi_rename",
+            Self::Transaction => "transaction",
+            Self::SwapWith => "swap_with",
+            Self::ReplaceWith => "replace_with",
+            Self::Renames => "renames",
+        }
+    }
 }
 
 /// How rows are merged on a key.
@@ -42,6 +62,14 @@ pub struct Capabilities {
     pub upsert: Upsert,
     /// A DDL statement takes part in a transaction.
     pub transactional_ddl: bool,
+    /// Several statements that change rows take effect together, or not at all.
+    pub transactions: bool,
+    /// `create table … as select …`
+    pub create_table_as: bool,
+    /// `delete a from a join b …` and `update a join b … set …`
+    pub joined_changes: bool,
+    /// Tables of the engine Spider, whose rows are on other servers.
+    pub spider: bool,
     pub create_or_replace_table: bool,
     pub create_or_replace_function: bool,
     /// `alter table … add index if not exists`
@@ -71,6 +99,10 @@ impl Capabilities {
     /// Sets one by its name. False when there is none of this name, or it cannot be this.
     pub fn set(&mut self, name: &str, value: &Value) -> bool {
         let flag = match name {
+            "swap" => {
+                let swap = Swap::ALL.into_iter().find(|swap| value.as_str() == Some(swap.as_str()));
+                return swap.map(|swap| self.swap = swap).is_some();
+            }
             "upsert" => {
                 let upsert = match value.as_str() {
                     Some("on_duplicate_key") => Upsert::OnDuplicateKey,
@@ -81,6 +113,10 @@ impl Capabilities {
                 self.upsert = upsert;
                 return true;
             }
+            "transactions" => &mut self.transactions,
+            "create_table_as" => &mut self.create_table_as,
+            "joined_changes" => &mut self.joined_changes,
+            "spider" => &mut self.spider,
             "create_or_replace_table" => &mut self.create_or_replace_table,
             "create_or_replace_function" => &mut self.create_or_replace_function,
             "add_index_if_not_exists" => &mut self.add_index_if_not_exists,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::doctor::{Finding, Needs};
 use super::{
     Adapter, Cancel, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbResult, Described, ExistingIndex,
-    Include, QueryResult, Relation, Response, SchemaName, StatementLimit, Swap, Table, TableColumn, Upsert,
+    Include, QueryResult, Relation, Renaming, Response, SchemaName, StatementLimit, Swap, Table, TableColumn, Upsert,
 };
 
 /// What a statement that contains the pattern gives.
@@ -112,6 +112,10 @@ impl Adapter for FakeAdapter {
             swap: if duckdb { Swap::Transaction } else { Swap::MultiRename },
             upsert: if duckdb { Upsert::Merge } else { Upsert::OnDuplicateKey },
             transactional_ddl: duckdb,
+            transactions: true,
+            create_table_as: true,
+            joined_changes: !duckdb,
+            spider: false,
             create_or_replace_table: duckdb,
             create_or_replace_function: duckdb,
             add_index_if_not_exists: false,
@@ -223,8 +227,8 @@ impl Adapter for FakeAdapter {
         self.is_duckdb()
     }
 
-    fn rename_all(&self, renames: &[(Relation, Relation)]) -> Option<String> {
-        if self.is_duckdb() { None } else { super::mysql::rename_all(renames) }
+    fn rename_all(&self, renames: &[(Relation, Relation)]) -> DbResult<Vec<Renaming>> {
+        super::mysql::rename_all(renames, self.capabilities().swap)
     }
 
     fn examine(&self, _: &mut dyn Connection, _: &Needs) -> DbResult<Vec<Finding>> {

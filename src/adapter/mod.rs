@@ -47,6 +47,14 @@ pub use relation::{EventTime, Include, Relation, RelationType, push_quoted};
 pub use session::Patience;
 pub use table::{Cell, ColumnType, Table, TableColumn};
 
+/// One of the statements that rename relations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renaming {
+    pub sql: String,
+    /// Takes it back, where another one follows that may fail.
+    pub undo: Option<String>,
+}
+
 /// What a statement gave back.
 #[derive(Debug, Clone, Default)]
 pub struct QueryResult {
@@ -275,9 +283,9 @@ pub trait Adapter: Send + Sync {
         false
     }
 
-    /// The one statement that renames relations all at once, in order; None where there is none.
-    fn rename_all(&self, _renames: &[(Relation, Relation)]) -> Option<String> {
-        None
+    /// What renames relations, in order: one statement for all where the server has such a one.
+    fn rename_all(&self, _renames: &[(Relation, Relation)]) -> DbResult<Vec<Renaming>> {
+        Err(DbError::new(DbErrorKind::Other, "this database cannot rename several relations at once"))
     }
 
     /// What else than a connection a project's runs depend on, each with what to do. Changes nothing.

@@ -18,7 +18,7 @@ use self::reading::Reading;
 use super::cache::RelationCache;
 use super::{
     Adapter, Cancel, Cell, Column, Connection, Constraint, DbError, DbErrorKind, DbResult, Described, ExistingIndex,
-    ForeignKey, QueryResult, Relation, SchemaName,
+    ForeignKey, QueryResult, Relation, Renaming, SchemaName,
 };
 use crate::diag::log::{Detail, Level, Log, LogEntry};
 
@@ -324,20 +324,32 @@ impl Session {
     /// looks, and does it again only where it has not been done.
     pub fn rename_all(&self, renames: &[(Relation, Relation)]) -> DbResult<()> {
         let adapter = self.adapter();
-        let Some(sql) = adapter.rename_all(renames) else {
-            return Err(DbError::new(DbErrorKind::Other, "this database cannot rename several relations at once"));
-        };
-        let lost = match self.execute(&sql, false, false) {
+        let steps = adapter.rename_all(renames)?;
+        let [Renaming { sql, .. }] = steps.as_slice() else { return self.rename_in_steps(&steps) };
+        let lost = match self.execute(sql, false, false) {
             Err(error) if error.kind == DbErrorKind::Connection && !self.pool.is_cancelled() => error,
             outcome => return outcome.map(drop),
         };
         // The server may not have noticed yet, and still be waiting for its turn.
-        thread::sleep(adapter.patience(&sql).map_or(Duration::ZERO, |patience| patience.turn) + CANCEL_PAUSE);
+        thread::sleep(adapter.patience(sql).map_or(Duration::ZERO, |patience| patience.turn) + CANCEL_PAUSE);
         match self.are_renamed(renames) {
             Ok(true) => Ok(()),
-            Ok(false) => self.execute(&sql, false, false).map(drop),
+            Ok(false) => self.execute(sql, false, false).map(drop),
             Err(_) => Err(lost),
         }
+    }
+
+    /// Takes back what was done when a step fails, so that the old names stay. That may fail too, where the step was done and
+    /// the session was lost after it: then there is nothing to take back.
+    fn rename_in_steps(&self, steps: &[Renaming]) -> DbResult<()> {
+        for (at, step) in steps.iter().enumerate() {
+            if let Err(error) = self.execute(&step.sql, false, false) {
+                let done = steps[..at].iter().rev().filter_map(|step| step.undo.as_deref());
+                let _ = done.map(|undo| self.execute(undo, false, false)).find(Result::is_err);
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     fn are_renamed(&self, renames: &[(Relation, Relation)]) -> DbResult<bool> {

@@ -13,7 +13,7 @@ use super::results::ResponseObject;
 use super::scope::{self, Scope};
 use super::{catalog, contract, indexes, refusal};
 use crate::adapter::session::Session;
-use crate::adapter::{Adapter, Capabilities, Column, DbError, Relation, Swap, Upsert, seed, shorten};
+use crate::adapter::{Adapter, Capabilities, Column, DbError, Relation, Upsert, seed, shorten};
 use crate::diag::{Code, Diagnostic};
 use crate::jinja::value::{Object, ObjectRepr};
 use crate::jinja::{self, Args, Error, ErrorKind, State, Value, pyvalue};
@@ -69,10 +69,6 @@ fn config(project: &Project, adapter: &dyn Adapter, quoting: [Option<bool>; 3]) 
 
 /// What the server can do, as macros ask.
 fn capabilities(capabilities: &Capabilities) -> Value {
-    let swap = match capabilities.swap {
-        Swap::MultiRename => "multi_rename",
-        Swap::Transaction => "transaction",
-    };
     let upsert = match capabilities.upsert {
         Upsert::OnDuplicateKey => "on_duplicate_key",
         Upsert::Merge => "merge",
@@ -81,9 +77,13 @@ fn capabilities(capabilities: &Capabilities) -> Value {
     Value::from_pairs([
         ("product", Value::from(capabilities.product.as_str())),
         ("version", Value::from(capabilities.version.as_str())),
-        ("swap", Value::from(swap)),
+        ("swap", Value::from(capabilities.swap.as_str())),
         ("upsert", Value::from(upsert)),
         ("transactional_ddl", Value::from(capabilities.transactional_ddl)),
+        ("transactions", Value::from(capabilities.transactions)),
+        ("create_table_as", Value::from(capabilities.create_table_as)),
+        ("joined_changes", Value::from(capabilities.joined_changes)),
+        ("spider", Value::from(capabilities.spider)),
         ("create_or_replace_table", Value::from(capabilities.create_or_replace_table)),
         ("create_or_replace_function", Value::from(capabilities.create_or_replace_function)),
         ("add_index_if_not_exists", Value::from(capabilities.add_index_if_not_exists)),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::event_time::is_microbatch;
 use super::parse::{find_word, first_line};
-use super::tables;
+use super::{spider, tables};
 use super::{Access, Detail, Manifest, Node, Resource, ResourceType, UniqueId};
 use crate::diag::{Code, Deprecation, Diagnostic, Span, suggest};
 
@@ -107,7 +107,10 @@ pub fn config(node: &Node, diags: &mut Vec<Diagnostic>) {
     }
     match node.resource_type {
         ResourceType::Snapshot => check.snapshot(),
-        ResourceType::Model => check.model(),
+        ResourceType::Model => {
+            spider::check(&mut check);
+            check.model();
+        }
         ResourceType::Function => check.function(),
         ResourceType::Test if node.config.materialized() != "test" => {
             check.report("materialized", "of a test must be `test`", "");

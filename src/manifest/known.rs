@@ -74,7 +74,7 @@ const KEYS: &[&str] = &[
     "python_version", "query_tag", "query_tags", "quote_columns", "quoting", "refresh_interval_minutes",
     "refresh_mode", "require_partition_filter", "resource_tags", "row_access_policy", "schedule", "schema",
     "schema_origin", "secrets", "secure", "severity", "skip_matched_step", "skip_not_matched_step", "skip_optimize",
-    "snapshot_meta_column_names", "snowflake_warehouse", "sort", "sort_type", "source_alias", "sql_header", "state",
+    "snapshot_meta_column_names", "snowflake_warehouse", "sort", "sort_type", "source_alias", "spider", "sql_header", "state",
     "static_analysis", "store_failures", "store_failures_as", "strategy", "strictness", "submission_method", "sync",
     "table", "table_format", "table_tag", "table_type", "tags", "target_alias", "target_database", "target_lag",
     "target_schema", "tblproperties", "timeout", "tmp_relation_type", "transient", "unique_key",

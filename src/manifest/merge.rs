@@ -153,6 +153,7 @@ const MORE_KEYS: &[&str] = &[
     "predicates",
     "project",
     "quote_columns",
+    "spider",
     "sql_header",
     "strategy",
     "target_database",

@@ -20,6 +20,7 @@ mod parse;
 mod resolve;
 pub mod saved;
 pub mod semantic;
+mod spider;
 mod tables;
 mod tree;
 

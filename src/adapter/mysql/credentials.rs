@@ -134,8 +134,8 @@ impl Credentials {
         if capabilities.iter().any(|(name, value)| !known.set(name, value)) {
             return Err(entries.wrong(
                 "capabilities",
-                "a mapping of `create_or_replace_table`, `add_index_if_not_exists`, `md5`, `except_intersect` and `returning` to \
-                 true or false, or of `upsert` to `on_duplicate_key` or `none`",
+                "a mapping of what `docs/outgrowing.md` lists: `swap` to `multi_rename`, `swap_with`, `replace_with` or `renames`, \
+                 `upsert` to `on_duplicate_key` or `none`, the others to true or false",
             ));
         }
         let encryption = Encryption::new(&entries, directory)?;

@@ -12,6 +12,7 @@ mod literal;
 mod locks;
 mod replica;
 mod server;
+mod swap;
 mod types;
 
 use std::path::Path;
@@ -26,12 +27,13 @@ use self::credentials::Credentials;
 pub(super) use self::literal::literal;
 use self::replica::MySqlReplicas;
 use self::server::Server;
+pub(super) use self::swap::rename_all;
 use super::doctor::{Finding, Needs};
 use super::relation::plain_time;
 use super::replica::Replicas;
 use super::{
     Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, Constraint, DbError, DbErrorKind, DbResult,
-    Described, ExistingIndex, ForeignKey, Include, Patience, Relation, SchemaName, StatementLimit, TypeRules,
+    Described, ExistingIndex, ForeignKey, Include, Patience, Relation, Renaming, SchemaName, StatementLimit, TypeRules,
 };
 use crate::diag;
 
@@ -67,12 +69,6 @@ impl MySqlAdapter {
         let replicas = MySqlReplicas::new(&credentials);
         Ok(Self { kind, server: Arc::new(Server::new(credentials)), replicas })
     }
-}
-
-/// Views are renamed by it as well.
-pub(super) fn rename_all(renames: &[(Relation, Relation)]) -> Option<String> {
-    let renames: Vec<String> = renames.iter().map(|(from, to)| format!("{from} to {to}")).collect();
-    (!renames.is_empty()).then(|| format!("rename table {}", renames.join(", ")))
 }
 
 /// How the names of types are read.
@@ -273,8 +269,8 @@ impl Adapter for MySqlAdapter {
         locks::ends_transaction(sql)
     }
 
-    fn rename_all(&self, renames: &[(Relation, Relation)]) -> Option<String> {
-        rename_all(renames)
+    fn rename_all(&self, renames: &[(Relation, Relation)]) -> DbResult<Vec<Renaming>> {
+        rename_all(renames, self.capabilities().swap)
     }
 
     fn examine(&self, connection: &mut dyn Connection, needs: &Needs) -> DbResult<Vec<Finding>> {

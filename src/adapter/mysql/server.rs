@@ -140,7 +140,7 @@ impl Server {
     pub fn set_up(&self, conn: &mut Conn) -> DbResult<()> {
         let facts = self.send_set_up(conn)?;
         if self.facts.get().is_none() {
-            let mut capabilities = probe_md5(facts.capabilities, conn)?;
+            let mut capabilities = probe_spider(probe_md5(facts.capabilities, conn)?, conn)?;
             for (name, value) in &self.credentials.capabilities {
                 capabilities.set(name, value);
             }
@@ -195,18 +195,89 @@ fn read_facts(row: Row) -> Option<Facts> {
     Some(Facts { capabilities: capabilities(&version, &comment), max_allowed_packet, lower_case_table_names, charset })
 }
 
-/// What a server can do by its version. `comment` tells relatives of MySQL apart for people.
+/// Servers that speak MySQL's protocol, as they name themselves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Product {
+    MySql,
+    MariaDb,
+    TiDb,
+    StarRocks,
+    Doris,
+    SingleStore,
+}
+
+impl Product {
+    /// MariaDB and TiDB say it in `version()` (`8.0.11-TiDB-v8.5.3`). The others claim a version of MySQL there, and say it
+    /// in `@@version_comment` alone: `StarRocks version 3.3.0`, `Doris version doris-2.1.7-rc03`, `SingleStoreDB source
+    /// distribution (…)`.
+    fn new(version: &str, comment: &str) -> Self {
+        let comment = comment.to_lowercase();
+        if version.contains("MariaDB") || comment.contains("mariadb") {
+            Self::MariaDb
+        } else if version.contains("TiDB") {
+            Self::TiDb
+        } else if comment.starts_with("starrocks") {
+            Self::StarRocks
+        } else if comment.starts_with("doris") {
+            Self::Doris
+        } else if comment.starts_with("singlestore") || comment.starts_with("memsql") {
+            Self::SingleStore
+        } else {
+            Self::MySql
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::MySql => "MySQL",
+            Self::MariaDb => "MariaDB",
+            Self::TiDb => "TiDB",
+            Self::StarRocks => "StarRocks",
+            Self::Doris => "Doris",
+            Self::SingleStore => "SingleStore",
+        }
+    }
+
+    /// Its own version, as far as it tells.
+    fn version<'a>(self, version: &'a str, comment: &'a str) -> &'a str {
+        match self {
+            Self::TiDb => version.split_once("TiDB-").map_or(version, |(_, own)| own),
+            Self::StarRocks | Self::Doris => {
+                let own = comment.split_whitespace().nth(2).unwrap_or(version);
+                own.trim_start_matches("doris-")
+            }
+            _ => version,
+        }
+    }
+}
+
+/// What a server can do by its version. MySQL and MariaDB are tested; the others are here as their documentation has them
+/// (November 2026), see `docs/outgrowing.md`:
+/// - TiDB: `docs.pingcap.com/tidb/stable/mysql-compatibility` (no `create table … as select`),
+///   `…/sql-statement-rename-table` (several tables at once, atomically), `…/set-operators`, `…/constraints`.
+/// - StarRocks: `docs.starrocks.io/docs/sql-reference/sql-statements/table_bucket_part_index/SWAP_WITH`, `…/DELETE` (`using`
+///   instead of a join), `…/UPDATE` (`from` instead of a join); each statement is a transaction of its own.
+/// - Doris: `doris.apache.org/docs/sql-manual/sql-statements/table-and-view/table/ALTER-TABLE-REPLACE`, `…/DELETE`,
+///   `…/UPDATE`; each statement is a transaction of its own.
+/// - SingleStore: `docs.singlestore.com/db/…/alter-table` (`rename` of one table), `…/insert` (`on duplicate key update`).
 pub(super) fn capabilities(version: &str, comment: &str) -> Capabilities {
-    let mariadb = version.contains("MariaDB") || comment.to_lowercase().contains("mariadb");
-    let mut numbers = version.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    let product = Product::new(version, comment);
+    let mariadb = product == Product::MariaDb;
+    // What MariaDB puts before its own version for old clients.
+    let numbers = version.strip_prefix("5.5.5-").unwrap_or(version);
+    let mut numbers = numbers.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
     let mut next = || numbers.next().unwrap_or(0);
     let number = (next(), next(), next());
-    Capabilities {
-        product: if mariadb { "MariaDB" } else { "MySQL" }.to_owned(),
-        version: version.to_owned(),
+    let related = Capabilities {
+        product: product.name().to_owned(),
+        version: product.version(version, comment).to_owned(),
         swap: Swap::MultiRename,
         upsert: Upsert::OnDuplicateKey,
         transactional_ddl: false,
+        transactions: true,
+        create_table_as: true,
+        joined_changes: true,
+        spider: false,
         create_or_replace_table: mariadb,
         create_or_replace_function: mariadb,
         add_index_if_not_exists: mariadb,
@@ -223,6 +294,41 @@ pub(super) fn capabilities(version: &str, comment: &str) -> Capabilities {
         long_keys: false,
         json_type: !mariadb,
         statement_limit: if mariadb { StatementLimit::SetStatement } else { StatementLimit::Hint },
+    };
+    match product {
+        Product::MySql | Product::MariaDb => related,
+        // Checks are off by default there, and foreign keys are new: queries hold both in any version.
+        Product::TiDb => Capabilities {
+            create_table_as: false,
+            except_intersect: true,
+            enforces_check: false,
+            enforces_foreign_key: false,
+            ..related
+        },
+        Product::StarRocks | Product::Doris => Capabilities {
+            swap: if product == Product::StarRocks { Swap::SwapWith } else { Swap::ReplaceWith },
+            upsert: Upsert::None,
+            transactions: false,
+            joined_changes: false,
+            except_intersect: true,
+            md5: true,
+            enforces_unique: false,
+            enforces_primary_key: false,
+            enforces_check: false,
+            enforces_foreign_key: false,
+            alters_constraints: false,
+            json_type: true,
+            statement_limit: StatementLimit::None,
+            ..related
+        },
+        Product::SingleStore => Capabilities {
+            swap: Swap::Renames,
+            except_intersect: true,
+            enforces_check: false,
+            enforces_foreign_key: false,
+            statement_limit: StatementLimit::None,
+            ..related
+        },
     }
 }
 
@@ -238,9 +344,20 @@ fn probe_md5(capabilities: Capabilities, conn: &mut Conn) -> DbResult<Capabiliti
     }
 }
 
+/// A plugin that only some servers load; where functions are replaced, as on MariaDB, it may be one of them.
+fn probe_spider(capabilities: Capabilities, conn: &mut Conn) -> DbResult<Capabilities> {
+    if !capabilities.create_or_replace_function {
+        return Ok(capabilities);
+    }
+    let loaded = "select 1 from information_schema.engines where engine = 'SPIDER' and support in ('YES', 'DEFAULT')";
+    let found: Option<u8> = conn.query_first(loaded).map_err(statement_error)?;
+    Ok(Capabilities { spider: found.is_some(), ..capabilities })
+}
+
 #[cfg(test)]
 mod tests {
     use super::capabilities;
+    use crate::adapter::{Swap, Upsert};
 
     #[test]
     fn versions_tell_what_a_server_can() {
@@ -250,5 +367,44 @@ mod tests {
         let mysql = capabilities("9.7.4", "MySQL Community Server - GPL");
         assert!(!mysql.create_or_replace_table && !mysql.md5 && mysql.except_intersect);
         assert!(!capabilities("8.0.30", "").except_intersect && capabilities("8.0.30", "").md5);
+    }
+
+    /// The strings are those of the products' own documentation and clients' logs.
+    #[test]
+    fn relatives_of_mysql_are_known_by_what_they_call_themselves() {
+        let tidb =
+            capabilities("8.0.11-TiDB-v8.5.3", "TiDB Server (Apache License 2.0) Community Edition, MySQL 8.0 compatible");
+        assert_eq!((tidb.product.as_str(), tidb.version.as_str()), ("TiDB", "v8.5.3"));
+        assert_eq!((tidb.swap, tidb.upsert), (Swap::MultiRename, Upsert::OnDuplicateKey));
+        assert!(!tidb.create_table_as && tidb.transactions && tidb.except_intersect);
+
+        let starrocks = capabilities("5.1.0", "StarRocks version 2.1.2");
+        assert_eq!((starrocks.product.as_str(), starrocks.version.as_str()), ("StarRocks", "2.1.2"));
+        assert_eq!((starrocks.swap, starrocks.upsert), (Swap::SwapWith, Upsert::None));
+        assert!(starrocks.create_table_as && !starrocks.transactions && !starrocks.joined_changes);
+
+        let doris = capabilities("5.7.99", "Doris version doris-2.0.3-rc06-37d31a5");
+        assert_eq!((doris.product.as_str(), doris.version.as_str()), ("Doris", "2.0.3-rc06-37d31a5"));
+        assert_eq!(doris.swap, Swap::ReplaceWith);
+        assert_eq!(capabilities("5.7.99", "doris version doris-4.0.7-rc01").version, "4.0.7-rc01");
+
+        let comment = "SingleStoreDB source distribution (compatible; MySQL Enterprise & MySQL Commercial)";
+        let singlestore = capabilities("5.7.32", comment);
+        assert_eq!((singlestore.product.as_str(), singlestore.swap), ("SingleStore", Swap::Renames));
+        assert!(singlestore.transactions && singlestore.create_table_as);
+
+        for (version, comment) in [
+            ("8.0.36", "MySQL Community Server - GPL"),
+            ("8.4.3", "MySQL Community Server - GPL"),
+            ("8.0.35-27", "Percona Server (GPL), Release 27, Revision 2f8eeab"),
+        ] {
+            let mysql = capabilities(version, comment);
+            assert_eq!((mysql.product.as_str(), mysql.swap), ("MySQL", Swap::MultiRename), "{comment}");
+            assert!(mysql.md5 && mysql.except_intersect && mysql.create_table_as);
+        }
+        for version in ["10.6.18-MariaDB", "11.4.2-MariaDB-ubu2404", "5.5.5-10.11.6-MariaDB-log"] {
+            let mariadb = capabilities(version, "mariadb.org binary distribution");
+            assert!(mariadb.product == "MariaDB" && mariadb.returning && !mariadb.spider, "{version}");
+        }
     }
 }

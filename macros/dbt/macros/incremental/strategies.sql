@@ -60,8 +60,9 @@
 {# Said before anything is built: a first run needs no strategy, and would pass. #}
 {% macro validate_incremental_strategy(strategy) %}
   {%- set built_in = ['append', 'delete+insert', 'merge', 'insert_overwrite', 'microbatch'] -%}
-  {%- if strategy in built_in and strategy not in adapter.dispatch('supported_incremental_strategies', 'dbt')() -%}
-    {{ raise_unsupported_strategy(strategy) }}
+  {%- set meant = 'delete+insert' if strategy == 'default' and config.get('unique_key') else strategy -%}
+  {%- if meant in built_in and meant not in adapter.dispatch('supported_incremental_strategies', 'dbt')() -%}
+    {{ raise_unsupported_strategy(meant) }}
   {%- elif strategy == 'insert_overwrite' and not config.get('partition_by') -%}
     {%- do adapter.refuse(
       'invalid-config',
@@ -75,7 +76,7 @@
   {%- set supported = adapter.dispatch('supported_incremental_strategies', 'dbt')() -%}
   {%- do exceptions.raise_compiler_error(
     '`incremental_strategy: ' ~ strategy ~ '` is not supported yet by the adapter `' ~ adapter.type()
-    ~ '`: use `' ~ supported | join('` or `') ~ '`') -%}
+    ~ '` on ' ~ adapter.capabilities.product ~ ': use `' ~ supported | join('` or `') ~ '`') -%}
 {% endmacro %}
 
 {% macro default__supported_incremental_strategies() %}

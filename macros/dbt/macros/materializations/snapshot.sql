@@ -3,6 +3,9 @@
   {%- if not target_relation.is_table -%}
     {%- do exceptions.relation_wrong_type(target_relation, 'table') -%}
   {%- endif -%}
+  {%- if not adapter.capabilities.transactions -%}
+    {%- do adapter.refuse('not-supported', 'snapshots need transactions, which ' ~ adapter.capabilities.product ~ ' does not have') -%}
+  {%- endif -%}
   {%- set grant_config = config.get('grants') -%}
   {%- set staging_relation = none -%}
 

@@ -23,7 +23,7 @@
   {%- set intermediate_relation = make_intermediate_relation(target_relation) -%}
   {%- do adapter.drop_on_failure(intermediate_relation) -%}
   {%- call statement('main') -%}
-    {{ get_create_table_as_sql(false, intermediate_relation, sql) }}
+    {{ get_build_table_sql(intermediate_relation, existing_relation, sql) }}
   {%- endcall -%}
   {%- do create_indexes(intermediate_relation) -%}
   {%- do create_strategy_indexes(intermediate_relation) -%}
@@ -31,4 +31,16 @@
   {%- do check_references(intermediate_relation, existing_relation) -%}
   {%- do adapter.audit(intermediate_relation) -%}
   {%- do return(swap_relations(intermediate_relation, target_relation, existing_relation)) -%}
+{% endmacro %}
+
+{# The SQL that makes the whole table of a model, beside the one that is there. #}
+{% macro get_build_table_sql(relation, existing_relation, sql) %}
+  {{ return(adapter.dispatch('get_build_table_sql', 'dbt')(relation, existing_relation, sql)) }}
+{% endmacro %}
+
+{% macro default__get_build_table_sql(relation, existing_relation, sql) %}
+  {%- if config.get('spider') -%}
+    {%- do exceptions.warn('`' ~ model.name ~ '` is not spread over servers: ' ~ adapter.capabilities.product ~ ' has no engine Spider') -%}
+  {%- endif -%}
+  {{ return(get_create_table_as_sql(false, relation, sql)) }}
 {% endmacro %}

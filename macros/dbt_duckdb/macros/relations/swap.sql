@@ -11,7 +11,7 @@
   {%- set replaces_view = existing_relation is not none and not existing_relation.is_table -%}
   {%- set built_relation = make_intermediate_relation(target_relation) if replaces_view else target_relation -%}
   {%- call statement('main') -%}
-    {{ get_create_table_as_sql(false, built_relation, sql) }}
+    {{ get_build_table_sql(built_relation, existing_relation, sql) }}
   {%- endcall -%}
   {%- do check_contract(built_relation) -%}
   {%- do adapter.audit(built_relation) -%}

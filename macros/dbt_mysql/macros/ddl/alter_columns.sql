@@ -5,6 +5,7 @@
   {%- for row in run_query(adapter.dispatch('get_column_definitions_sql', 'dbt')(relation)).rows if row[0] | lower == column_name | lower -%}
     {%- set kept.sql = (row['characters'] if is_text else '') ~ row['attributes'] ~ (' comment ' ~ adapter.literal(row['comment']) if row['comment'] else '') -%}
   {%- endfor -%}
+  {%- do mysql_alter_shards(relation, 'modify column ' ~ adapter.quote(column_name) ~ ' ' ~ new_column_type ~ kept.sql) -%}
   {%- call statement('alter_column_type') -%}
     alter table {{ relation.render() }} modify column {{ adapter.quote(column_name) }} {{ new_column_type }}{{ kept.sql }}
   {%- endcall -%}

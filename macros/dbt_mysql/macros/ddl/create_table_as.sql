@@ -3,6 +3,9 @@
 {% macro mysql__create_table_as(temporary, relation, sql) -%}
   {%- set contract = config.get('contract') -%}
   {%- set sql_header = config.get('sql_header', none) -%}
+  {%- if not adapter.capabilities.create_table_as and not (contract and contract.enforced) -%}
+    {%- do return((sql_header or '') ~ mysql_create_and_fill_sql(temporary, relation, sql)) -%}
+  {%- endif -%}
 {{ sql_header if sql_header is not none }}
   {%- if contract and contract.enforced and not temporary %}
   {{ get_assert_columns_equivalent(sql) }}

@@ -10,6 +10,7 @@
     {%- do actions.append('add ' ~ mysql_index_definition(index)) -%}
   {%- endfor -%}
   {%- if actions -%}
+    {%- do mysql_alter_shards(relation, actions | join(', ')) -%}
     {%- do run_query('alter table ' ~ relation.render() ~ ' ' ~ actions | join(', ')) -%}
   {%- endif -%}
 {%- endmacro %}

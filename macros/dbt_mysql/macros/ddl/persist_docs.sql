@@ -1,7 +1,12 @@
-{# Views cannot carry comments here: their descriptions stay in the docs. #}
+{# Views cannot carry comments here: their descriptions stay in the docs. The comment of a Spider table says where its
+   rows are. #}
 {% macro mysql__persist_docs(relation, model, for_relation, for_columns) -%}
   {%- if relation.is_view -%}
     {%- do return(none) -%}
+  {%- endif -%}
+  {%- if config.get('spider') and for_relation and config.persist_relation_docs() and model.description -%}
+    {%- do exceptions.warn('the description of `' ~ model.name ~ '` is not kept with its table: the comment of a Spider table says where its rows are') -%}
+    {%- set for_relation = false -%}
   {%- endif -%}
   {{ return(default__persist_docs(relation, model, for_relation, for_columns)) }}
 {%- endmacro %}

@@ -124,6 +124,7 @@
     {%- do columns.append(key.quoted ~ ('(' ~ [share, 191] | min ~ ')' if cut else '')) -%}
   {%- endfor -%}
   {%- do changes.append('add ' ~ ('unique ' if unique else '') ~ 'index ' ~ adapter.quote(wanted) ~ ' (' ~ columns | join(', ') ~ ')') -%}
+  {%- do mysql_alter_shards(relation, changes | join(', ')) -%}
   {%- set refused = adapter.attempt('alter table ' ~ relation.render() ~ ' ' ~ changes | join(', ')) -%}
   {%- if refused -%}
     {%- set found = run_query(mysql_repeated_keys_sql(relation, keys)).rows -%}

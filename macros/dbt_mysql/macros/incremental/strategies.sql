@@ -1,4 +1,8 @@
+{# All but `append` are several statements that have to take effect together, and most find rows by a join. #}
 {% macro mysql__supported_incremental_strategies() %}
+  {%- if not (adapter.capabilities.transactions and adapter.capabilities.joined_changes) -%}
+    {%- do return(['append']) -%}
+  {%- endif -%}
   {{ return(['append', 'delete+insert', 'merge', 'insert_overwrite', 'microbatch']) }}
 {% endmacro %}
 
