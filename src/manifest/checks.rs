@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::event_time::is_microbatch;
 use super::parse::{find_word, first_line};
-use super::{spider, tables};
 use super::{Access, Detail, Manifest, Node, Resource, ResourceType, UniqueId};
+use super::{spider, tables};
 use crate::diag::{Code, Deprecation, Diagnostic, Span, suggest};
 
 /// Values that a config key may have.

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::checks::Check;
 
-const SHAPE: &str = "must be a mapping of `servers` to a list of names and `partition_by` to `hash (column)` or `key (columns)`";
+const SHAPE: &str =
+    "must be a mapping of `servers` to a list of names and `partition_by` to `hash (column)` or `key (columns)`";
 
 pub(super) fn check(check: &mut Check<'_>) {
     let Some(value) = check.node.config.explicit("spider").filter(|value| !value.is_null()) else { return };
@@ -20,19 +21,33 @@ pub(super) fn check(check: &mut Check<'_>) {
     let is_name = |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-.$".contains(c));
     match names {
         Some(names) if !names.is_empty() && names.len() == listed && names.iter().all(is_name) => {
-            if let Some(name) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name)) {
-                check.report("spider", &format!("names the server `{name}` twice"), "each server has one part of the rows");
+            if let Some(name) =
+                names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name))
+            {
+                check.report(
+                    "spider",
+                    &format!("names the server `{name}` twice"),
+                    "each server has one part of the rows",
+                );
             }
         }
         _ => check.report("spider", SHAPE, "`servers` are the names that `create server` gave the data nodes"),
     }
     if !entries.get("partition_by").and_then(Value::as_str).is_some_and(is_spread_evenly) {
-        check.report("spider", SHAPE, "`partition_by` says which rows are on the same server, for example `hash (store_id)`");
+        check.report(
+            "spider",
+            SHAPE,
+            "`partition_by` says which rows are on the same server, for example `hash (store_id)`",
+        );
     }
     let config = &check.node.config;
     let contract = config.explicit("contract").and_then(|contract| contract.get("enforced")).and_then(Value::as_bool);
     if contract == Some(true) {
-        check.report("spider", "cannot be used with an enforced contract", "set `contract: {enforced: false}` for this model");
+        check.report(
+            "spider",
+            "cannot be used with an enforced contract",
+            "set `contract: {enforced: false}` for this model",
+        );
     }
     let change = check.node.config.explicit("on_schema_change").and_then(Value::as_str);
     if change.is_some_and(|change| !["ignore", "fail"].contains(&change.to_lowercase().as_str())) {

@@ -372,8 +372,10 @@ mod tests {
     /// The strings are those of the products' own documentation and clients' logs.
     #[test]
     fn relatives_of_mysql_are_known_by_what_they_call_themselves() {
-        let tidb =
-            capabilities("8.0.11-TiDB-v8.5.3", "TiDB Server (Apache License 2.0) Community Edition, MySQL 8.0 compatible");
+        let tidb = capabilities(
+            "8.0.11-TiDB-v8.5.3",
+            "TiDB Server (Apache License 2.0) Community Edition, MySQL 8.0 compatible",
+        );
         assert_eq!((tidb.product.as_str(), tidb.version.as_str()), ("TiDB", "v8.5.3"));
         assert_eq!((tidb.swap, tidb.upsert), (Swap::MultiRename, Upsert::OnDuplicateKey));
         assert!(!tidb.create_table_as && tidb.transactions && tidb.except_intersect);

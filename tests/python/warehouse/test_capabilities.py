@@ -32,7 +32,9 @@ CONFIG = "name: shop\nversion: '1.0'\nprofile: shop\nmodels:\n  +materialized: t
 
 def project(server: Warehouse, capabilities: dict[str, Any], **more: str) -> hw.Project:
     output = server.output | {"capabilities": capabilities}
-    return hw.Project(write_project(server.folder / "shop", {"dbt_project.yml": CONFIG, **MODELS, **more}, output, "shop"))
+    return hw.Project(
+        write_project(server.folder / "shop", {"dbt_project.yml": CONFIG, **MODELS, **more}, output, "shop")
+    )
 
 
 def columns(server: Warehouse, table: str) -> list[tuple[Any, ...]]:
