@@ -85,6 +85,7 @@ clients: ## install dbt, the older dbt with dbt-mysql, and Airflow, which the te
 stop-servers: ## stop the servers that `make servers` started
 	tests/servers.sh stop mariadb
 	tests/servers.sh stop mysql
+	for server in head node1 node2; do tests/servers.sh stop spider-$$server; done
 
 format: ## check the Rust format
 	cargo fmt --check

@@ -3,6 +3,7 @@
 #
 #   servers.sh start mariadb|mysql    starts one if it is not running and prints its URL
 #   servers.sh stop  mariadb|mysql    stops it
+#   servers.sh start|stop spider-head|spider-node1|spider-node2    likewise: a cluster of MariaDB servers
 #   servers.sh prepare mariadb|mysql  makes a data folder that tests copy for servers of their own, and prints where it is
 #   servers.sh browser                installs Chromium, which shows the documentation to the tests, where no browser is
 #
@@ -78,6 +79,28 @@ prepare_mariadb() {
 
 run_mariadb() {
   mapfile -t flags < <(options "$1")
+  exec "$(mariadb_binary)" "${flags[@]}"
+}
+
+# --- a MariaDB Spider cluster: a head with the engine, and data nodes without it
+
+prepare_spider() {
+  prepare_mariadb
+  if [ "$kind" = spider-head ] && ! spider_plugin >/dev/null; then
+    say "installing mariadb-plugin-spider"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq mariadb-plugin-spider >&2 \
+      || { as_root apt-get update -qq >&2 \
+        && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq mariadb-plugin-spider >&2; } \
+      || fail "mariadb-plugin-spider could not be installed"
+  fi
+}
+
+spider_plugin() { compgen -G '/usr/lib*/mysql/plugin/ha_spider.so'; }
+
+run_spider() {
+  mapfile -t flags < <(options "$1")
+  flags+=(--innodb-buffer-pool-size=32M)
+  if [ "$kind" = spider-head ]; then flags+=(--plugin-load-add=ha_spider); fi
   exec "$(mariadb_binary)" "${flags[@]}"
 }
 
@@ -168,10 +191,10 @@ start() {
   exec 9>"$home/lock"
   flock 9
   if ! running; then
-    "prepare_$kind"
+    "prepare_${kind%%-*}"
     port="$(free_port)"
     rm -f "$socket" "$pidfile"
-    (trap '' HUP; close_inherited; "run_$kind" "$port") >"$log" 2>&1 </dev/null &
+    (trap '' HUP; close_inherited; "run_${kind%%-*}" "$port") >"$log" 2>&1 </dev/null &
     for _ in $(seq 300); do
       if [ -S "$socket" ] && running; then break; fi
       if grep -q '\[ERROR\].*Aborting' "$log"; then break; fi
@@ -203,7 +226,7 @@ prepare() {
   if [ ! -f "$data/ready" ]; then
     # The programs are the shared server's.
     if [ "$kind" = mysql ]; then mkdir -p "$shared"; unpack_mysql; fi
-    "prepare_$kind"
+    "prepare_${kind%%-*}"
     rm -f "$data/auto.cnf"
     touch "$data/ready"
   fi
@@ -212,8 +235,8 @@ prepare() {
 
 case "$action/$kind" in
   prepare/mariadb | prepare/mysql) prepare ;;
-  start/mariadb | start/mysql) mkdir -p "$home"; start ;;
-  stop/mariadb | stop/mysql) stop ;;
+  start/mariadb | start/mysql | start/spider-head | start/spider-node[12]) mkdir -p "$home"; start ;;
+  stop/mariadb | stop/mysql | stop/spider-head | stop/spider-node[12]) stop ;;
   browser/) browser ;;
   *) sed -n '2,7p' "$0"; exit 2 ;;
 esac

@@ -1,4 +1,4 @@
-"""What a target says about its server under `capabilities:`: the ways of other servers, as far as real ones know them."""
+"""What a target says of its server under `capabilities:`: the ways of other servers, as far as real ones know them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ CONFIG = "name: shop\nversion: '1.0'\nprofile: shop\nmodels:\n  +materialized: t
 
 def project(server: Warehouse, capabilities: dict[str, Any], **more: str) -> hw.Project:
     output = server.output | {"capabilities": capabilities}
-    return hw.Project(
-        write_project(server.folder / "shop", {"dbt_project.yml": CONFIG, **MODELS, **more}, output, "shop")
-    )
+    files = {"dbt_project.yml": CONFIG, **MODELS, **more}
+    return hw.Project(write_project(server.folder / "shop", files, output))
 
 
 def columns(server: Warehouse, table: str) -> list[tuple[Any, ...]]:
