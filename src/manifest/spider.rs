@@ -49,13 +49,30 @@ pub(super) fn check(check: &mut Check<'_>) {
             "set `contract: {enforced: false}` for this model",
         );
     }
-    let change = check.node.config.explicit("on_schema_change").and_then(Value::as_str);
-    if change.is_some_and(|change| !["ignore", "fail"].contains(&change.to_lowercase().as_str())) {
+    let text = |key| config.explicit(key).and_then(Value::as_str).unwrap_or_default().to_lowercase();
+    let (change, strategy) = (text("on_schema_change"), text("incremental_strategy"));
+    if !["", "ignore", "fail"].contains(&change.as_str()) {
         check.report(
             "spider",
             "cannot be used with an `on_schema_change` that changes the table",
             "set `on_schema_change: fail`, and run with --full-refresh when columns change",
         );
+    }
+    if strategy == "insert_overwrite" {
+        check.report(
+            "spider",
+            "cannot be used with the strategy `insert_overwrite`",
+            "`delete+insert` replaces rows by a key",
+        );
+    }
+    for key in ["partition_by", "engine"] {
+        if check.is_set(key) {
+            check.report(
+                "spider",
+                &format!("cannot be used together with `{key}`"),
+                "the partitions are the servers' parts",
+            );
+        }
     }
 }
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import headwater as hw
 import pytest
+from chain import Chain
 from conftest import REPOSITORY, Warehouse
+from test_example import check_marts, example
 
 NODES = ["node1", "node2"]
 SPREAD = "spider={'servers': ['node1', 'node2'], 'partition_by': 'hash (store_id)'}"
@@ -116,6 +118,26 @@ def test_rows_are_on_the_nodes_and_the_results_those_of_one_machine(cluster: Clu
     assert cluster.parts() == {"node1": {}, "node2": {}}
 
 
+def test_two_days_of_the_example_with_facts_and_marts_on_the_nodes(cluster: Cluster) -> None:
+    project = example(cluster.head)
+    settings = Path(project.project_dir) / "dbt_project.yml"
+    spread = "      +spider: {servers: [node1, node2], partition_by: hash (store_id)}\n"
+    text = settings.read_text()
+    for folder in ("    facts:\n", "    marts:\n"):
+        assert folder in text
+        text = text.replace(folder, folder + spread)
+    settings.write_text(text)
+    for more_days in (0, 1):
+        chain = Chain(f"{cluster.head.schema}_shop", more_days=more_days)
+        chain.load(cluster.head)
+        project.build().raise_for_failures()
+        check_marts(cluster.head, chain)
+    for tables in cluster.parts().values():
+        names = {name.removesuffix("__dbt_a").removesuffix("__dbt_b") for name in tables}
+        assert {"fct_orders", "fct_order_lines", "mart_daily_store_sales", "mart_product_sales"} <= names
+        assert len(names) == len(tables)
+
+
 @pytest.mark.parametrize("strategy", ["delete+insert", "merge", "append"])
 def test_an_incremental_day_is_that_of_one_machine(cluster: Cluster, strategy: str) -> None:
     key = "" if strategy == "append" else ", unique_key='id'"
@@ -205,6 +227,8 @@ def test_what_cannot_be_is_told_with_the_file(duck: Warehouse) -> None:
         ("spider={'servers': [], 'partition_by': 'hash (a)'}", "must be a mapping"),
         ("spider={'servers': ['a', 'a'], 'partition_by': 'hash (a)'}", "names the server `a` twice"),
         ("spider={'servers': ['a'], 'partition_by': 'range (a)'}", "must be a mapping"),
+        ("incremental_strategy='insert_overwrite', " + SPREAD, "insert_overwrite"),
+        ("partition_by='hash (a)', " + SPREAD, "together with `partition_by`"),
         ("on_schema_change='sync_all_columns', " + SPREAD, "on_schema_change"),
     ]:
         project = duck.project({"models/sales.sql": f"{{{{ config({config}) }}}} select 1 as store_id"})
