@@ -213,14 +213,15 @@ pub trait Adapter: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Makes a foreign key refer to another table, or drops it if there is none. Its rows are not looked at.
-    fn repoint(&self, _connection: &mut dyn Connection, _key: &ForeignKey, _parent: Option<&Relation>) -> DbResult<()> {
-        Ok(())
+    /// The statement that makes a foreign key refer to another table, or drops it if there is none. None where keys cannot
+    /// be changed.
+    fn repoint(&self, _key: &ForeignKey, _parent: Option<&Relation>) -> Option<String> {
+        None
     }
 
-    /// Whether the session looks at foreign keys when rows change.
-    fn check_foreign_keys(&self, _connection: &mut dyn Connection, _on: bool) -> DbResult<()> {
-        Ok(())
+    /// The statement that says whether the session looks at foreign keys. None where it always does.
+    fn check_foreign_keys(&self, _on: bool) -> Option<&'static str> {
+        None
     }
 
     /// The keys, checks and foreign keys that a table has, and its columns that take no null.

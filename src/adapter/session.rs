@@ -485,14 +485,21 @@ impl Session {
         self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.references_to(wire, parent))
     }
 
-    /// See [`Adapter::repoint`].
+    /// Makes a foreign key refer to another table, or drops it if there is none. No rows are looked at.
     pub fn repoint(&self, key: &ForeignKey, parent: Option<&Relation>) -> DbResult<()> {
-        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.repoint(wire, key, parent))
+        let Some(sql) = self.pool.adapter.repoint(key, parent) else { return Ok(()) };
+        self.check_foreign_keys(false)?;
+        let done = self.execute(&sql, false, false).map(drop);
+        let restored = self.check_foreign_keys(true);
+        done.and(restored)
     }
 
-    /// See [`Adapter::check_foreign_keys`].
+    /// Whether this session looks at foreign keys when it changes rows.
     pub fn check_foreign_keys(&self, on: bool) -> DbResult<()> {
-        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.check_foreign_keys(wire, on))
+        match self.pool.adapter.check_foreign_keys(on) {
+            Some(sql) => self.execute(sql, false, false).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// See [`Adapter::constraints`].

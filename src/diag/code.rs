@@ -64,6 +64,7 @@ codes! {
     UnknownConfig = "unknown-config",
     UnknownKey = "unknown-key",
     UnpinnedPackage = "unpinned-package",
+    UnsupportedConstraint = "unsupported-constraint",
     UnusedConfig = "unused-config",
     VarNotSet = "var-not-set",
     VersionMismatch = "version-mismatch",

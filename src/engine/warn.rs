@@ -32,6 +32,7 @@ const EVENTS: &[(&str, Option<Code>)] = &[
     ("UnusedTables", Some(Code::PatchTargetNotFound)),
     ("DeprecatedModel", Some(Code::DeprecatedModel)),
     ("UnversionedBreakingChange", Some(Code::BreakingChange)),
+    ("UnsupportedConstraintMaterialization", Some(Code::UnsupportedConstraint)),
     ("InvalidMacroAnnotation", Some(Code::InvalidConfig)),
     ("MicrobatchModelNoEventTimeInputs", Some(Code::MicrobatchInputs)),
     ("InvalidConcurrentBatchesConfig", Some(Code::ConcurrentBatches)),

@@ -72,16 +72,12 @@ pub(super) fn references_to(connection: &mut dyn Connection, parent: &Relation) 
     Ok(keys)
 }
 
-pub(super) fn check_foreign_keys(on: bool) -> &'static str {
-    if on { "set session foreign_key_checks = 1" } else { "set session foreign_key_checks = 0" }
-}
-
 /// What a foreign key is called after it was moved: one statement cannot drop and add the same name.
 const MOVED: &str = "__hw_r";
 
 /// One `alter table` that drops the key and adds it again: the child is never without. With the checks off it changes the
 /// definition only, and does not read the table.
-pub(super) fn repoint(connection: &mut dyn Connection, key: &ForeignKey, parent: Option<&Relation>) -> DbResult<()> {
+pub(super) fn repoint(key: &ForeignKey, parent: Option<&Relation>) -> String {
     let name = |text: &str| {
         let mut quoted = String::new();
         push_quoted(&mut quoted, text, '`');
@@ -89,7 +85,7 @@ pub(super) fn repoint(connection: &mut dyn Connection, key: &ForeignKey, parent:
     };
     let list = |names: &[String]| names.iter().map(|text| name(text)).collect::<Vec<_>>().join(", ");
     let (child, old) = (key.child.render(), name(&key.name));
-    let sql = match parent {
+    match parent {
         None => format!("alter table {child} drop foreign key {old}"),
         Some(parent) => {
             let new = match key.name.strip_suffix(MOVED) {
@@ -107,11 +103,7 @@ pub(super) fn repoint(connection: &mut dyn Connection, key: &ForeignKey, parent:
                 key.on_update
             )
         }
-    };
-    connection.execute(check_foreign_keys(false), false)?;
-    let done = connection.execute(&sql, false).map(drop);
-    let restored = connection.execute(check_foreign_keys(true), false).map(drop);
-    done.and(restored)
+    }
 }
 
 /// What holds for the rows of a table, with one statement.

@@ -212,12 +212,12 @@ impl Adapter for MySqlAdapter {
         constraints::references_to(connection, parent)
     }
 
-    fn repoint(&self, connection: &mut dyn Connection, key: &ForeignKey, parent: Option<&Relation>) -> DbResult<()> {
-        constraints::repoint(connection, key, parent)
+    fn repoint(&self, key: &ForeignKey, parent: Option<&Relation>) -> Option<String> {
+        Some(constraints::repoint(key, parent))
     }
 
-    fn check_foreign_keys(&self, connection: &mut dyn Connection, on: bool) -> DbResult<()> {
-        connection.execute(constraints::check_foreign_keys(on), false).map(drop)
+    fn check_foreign_keys(&self, on: bool) -> Option<&'static str> {
+        Some(if on { "set session foreign_key_checks = 1" } else { "set session foreign_key_checks = 0" })
     }
 
     fn constraints(&self, connection: &mut dyn Connection, table: &Relation) -> DbResult<Vec<Constraint>> {

@@ -43,7 +43,7 @@ pub fn explain(scope: &Arc<Scope>, error: &DbError) -> Option<Diagnostic> {
     match find(error, &enforced)? {
         Broken::Rules(candidates) => {
             // Not every server names the constraint: then the rows tell.
-            let mut asked = candidates.iter().map(|rule| (rule, samples(scope, rule)));
+            let mut asked = candidates.iter().map(|rule| (rule, samples(scope, rule, error)));
             let has_rows =
                 |found: &(&Rule, Option<Table>)| found.1.as_ref().is_some_and(|found| !found.rows.is_empty());
             let (rule, found) = match asked.find(has_rows) {
@@ -124,15 +124,24 @@ pub fn told_by(scope: &Scope, rule: &Rule) -> Vec<String> {
     names
 }
 
-/// Rows of the model's query that break a rule. None where asking failed or took too long: the server's words must do.
-fn samples(scope: &Arc<Scope>, rule: &Rule) -> Option<Table> {
+/// Rows of the model's query, or of its table, that break a rule. None where asking failed or took too long: the server's words must do.
+fn samples(scope: &Arc<Scope>, rule: &Rule, error: &DbError) -> Option<Table> {
     let quote = scope.runtime.naming.quote_char;
+    if is_reconciling(error) {
+        let table = scope.runtime.node_relation(scope.subject.node()?).render();
+        return ask(scope, &rule.violations(quote, &table, &told_by(scope, rule), SAMPLES + 1)?);
+    }
     let source = source(scope)?;
     let given = scope.contract.lock().given.clone();
     let is_given =
         |name: &String| given.as_ref().is_none_or(|given| given.iter().any(|own| own.eq_ignore_ascii_case(name)));
     let shown: Vec<String> = told_by(scope, rule).into_iter().filter(is_given).collect();
     ask(scope, &rule.violations(quote, &source, &shown, SAMPLES + 1)?)
+}
+
+/// Whether the rows that were there break a rule that came later.
+fn is_reconciling(error: &DbError) -> bool {
+    error.statement.as_deref() == Some("reconcile_contract")
 }
 
 /// The new rows, as a FROM clause names them, without an alias.
@@ -166,6 +175,9 @@ pub fn broken(scope: &Arc<Scope>, rule: &Rule, error: Option<&DbError>, found: O
         None => diagnostic.note("checked by headwater before it was published"),
     };
     diagnostic = match found.filter(|found| !found.rows.is_empty()) {
+        Some(found) if error.is_some_and(is_reconciling) => {
+            diagnostic.note(format!("rows of the table that break it: {}", rows(found)))
+        }
         Some(found) => diagnostic.note(format!("rows that break it: {}", rows(found))),
         None if error.is_some() => {
             diagnostic.note("no new row breaks it by itself: it clashes with rows that are in the table")

@@ -316,6 +316,14 @@ def test_incremental_runs_keep_to_the_contract(warehouse: Warehouse) -> None:
     plain = COLUMNS.replace("constraints: [{type: not_null}, {type: primary_key}]", "tags: []")
     plain = plain.replace(", constraints: [{type: unique, name: one_name}]", "")
     plain = plain[: plain.rindex("                constraints")]
+    # Old rows that break a rule are told; nothing has changed then.
+    project = files(query.replace("9.50", "-9.50"), entry("orders", plain, config))
+    if warehouse.kind != "duckdb":
+        assert not failed(warehouse, project)
+        later = project | {"models/schema.yml": "models:" + entry("orders", COLUMNS, config)}
+        problem = text(failed(warehouse, later)["orders"])
+        assert "rows of the table that break it: id = 1, amount = -9.50" in problem
+        warehouse.rows(f"drop table {warehouse.schema}.orders")
     # Constraints that were declared later come with the next run, and hold for old rows and new ones.
     assert not failed(warehouse, files(query, entry("orders", plain, config)))
     assert not failed(warehouse, files(query, entry("orders", COLUMNS, config)))
@@ -369,3 +377,16 @@ def test_wrong_keys_are_told_while_parsing(duck: Warehouse) -> None:
     said = str(raised.value)
     for part in ("`idd`", "`custmer_id`", "without `to_columns`", "did you mean `to_columns`?", "on_delete"):
         assert part in said, (part, said)
+
+
+def test_constraints_of_a_view_are_told_to_have_no_effect(duck: Warehouse) -> None:
+    project = files(GOOD, entry("orders", COLUMNS, "materialized: view"))
+    project["models/schema.yml"] = project["models/schema.yml"].replace(
+        "type: unique,", "type: unique, warn_unsupported: false,"
+    )
+    with pytest.raises(hw.HeadwaterError, match="have no effect: it is a view"):
+        duck.project(project, warn_error=True).build()
+    silent = project["models/schema.yml"].replace("{type: not_null}", "{type: not_null, warn_unsupported: false}")
+    silent = silent.replace("{type: primary_key}", "{type: primary_key, warn_unsupported: false}")
+    silent = silent.replace("{type: check,", "{type: check, warn_unsupported: false,")
+    assert duck.project(project | {"models/schema.yml": silent}, warn_error=True).build()
