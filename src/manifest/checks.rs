@@ -203,29 +203,6 @@ impl Check<'_> {
         }
     }
 
-    /// Only tables hold constraints.
-    fn unsupported_constraints(&mut self) {
-        let config = &self.node.config;
-        let materialized = config.materialized().to_owned();
-        let Detail::Model(model) = &self.node.detail else { return };
-        if !config.contract_enforced() || matches!(materialized.as_str(), "table" | "incremental") {
-            return;
-        }
-        let mut all = model.constraints.iter().chain(self.node.columns.values().flat_map(|column| &column.constraints));
-        if !all.any(|rule| rule.get("warn_unsupported").and_then(Value::as_bool).unwrap_or(true)) {
-            return;
-        }
-        let name = &self.node.name;
-        let message = format!("constraints of model `{name}` have no effect: it is a {materialized}, not a table");
-        self.diags.push(
-            Diagnostic::warning(Code::UnsupportedConstraint, message)
-                .at(first_line(&self.node.body), "")
-                .help("make it a table, or set `warn_unsupported: false` on each of them")
-                .node(&*self.node.unique_id)
-                .event("UnsupportedConstraintMaterialization", json!({"materialized": materialized})),
-        );
-    }
-
     /// `foreign_keys: [{columns, to, to_columns, name, on_delete, on_update}]`.
     fn foreign_keys(&mut self) {
         let Some(keys) = self.node.config.explicit("foreign_keys").filter(|keys| !keys.is_null()) else { return };
@@ -297,7 +274,6 @@ impl Check<'_> {
             self.report("publish", problem, "set `publish: immediately` for this model");
         }
         self.foreign_keys();
-        self.unsupported_constraints();
         let Detail::Model(model) = &self.node.detail else { return };
         let all = model.constraints.iter().chain(self.node.columns.values().flat_map(|column| &column.constraints));
         let unknown = |constraint: &&Value| {
@@ -407,6 +383,7 @@ pub fn manifest(manifest: &Manifest, diags: &mut Vec<Diagnostic>) {
     let groups: Vec<&str> = manifest.groups.values().map(|group| group.name.as_str()).collect();
     semantic_groups(manifest, &groups, diags);
     for node in manifest.nodes.values() {
+        unsupported_constraints(node, diags);
         if let Some(group) = node.config.group().filter(|group| !groups.contains(group)) {
             let message = format!("{} `{}` is in group `{group}`, which is not declared", kind(node), node.name);
             let label = suggest::nearest(group, groups.iter().copied())
@@ -422,6 +399,28 @@ pub fn manifest(manifest: &Manifest, diags: &mut Vec<Diagnostic>) {
             diags.push(Diagnostic::error(Code::InvalidConfig, message).at(first_line(&node.body), ""));
         }
     }
+}
+
+/// Only tables hold constraints.
+fn unsupported_constraints(node: &Node, diags: &mut Vec<Diagnostic>) {
+    let Detail::Model(model) = &node.detail else { return };
+    let materialized = node.config.materialized();
+    if !node.config.contract_enforced() || matches!(materialized, "table" | "incremental") {
+        return;
+    }
+    let mut all = model.constraints.iter().chain(node.columns.values().flat_map(|column| &column.constraints));
+    if !all.any(|rule| rule.get("warn_unsupported").and_then(Value::as_bool).unwrap_or(true)) {
+        return;
+    }
+    let message =
+        format!("constraints of model `{}` have no effect: it is of materialization `{materialized}`", node.name);
+    diags.push(
+        Diagnostic::warning(Code::UnsupportedConstraint, message)
+            .at(first_line(&node.body), "")
+            .help("make it a table, or set `warn_unsupported: false` on each of them")
+            .node(&*node.unique_id)
+            .event("UnsupportedConstraintMaterialization", json!({"materialized": materialized})),
+    );
 }
 
 /// Groups of metrics, semantic models and saved queries.

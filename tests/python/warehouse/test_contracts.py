@@ -390,4 +390,4 @@ def test_constraints_of_a_view_are_told_to_have_no_effect(duck: Warehouse) -> No
         command = [sys.executable, "-m", "headwater", "--warn-error", "run"]
         done = subprocess.run(command, cwd=project.project_dir, capture_output=True, text=True)
         assert done.returncode == code, done.stdout + done.stderr
-        assert ("constraints of model `orders` have no effect: it is a view" in done.stderr) == bool(code)
+        assert ("constraints of model `orders` have no effect" in done.stderr) == bool(code)
