@@ -20,6 +20,7 @@ pub mod index;
 pub mod mysql;
 mod naming;
 mod open;
+pub mod options;
 mod relation;
 pub mod replica;
 pub mod seed;
@@ -43,6 +44,7 @@ pub use error::{DbError, DbErrorKind, DbResult};
 pub use index::ExistingIndex;
 pub use naming::shorten;
 pub use open::{Drivers, KINDS, open};
+pub use options::TableOptions;
 pub use relation::{EventTime, Include, Relation, RelationType, push_quoted};
 pub use session::Patience;
 pub use table::{Cell, ColumnType, Table, TableColumn};
@@ -246,8 +248,15 @@ pub trait Adapter: Send + Sync {
     /// How statements for [`Connection::execute_bound`] mark the places of values.
     fn binding(&self) -> Binding;
 
-    /// What `create table` needs after its column list: on MySQL the profile's charset and collation. May be empty.
-    fn create_table_options(&self) -> String {
+    /// What `create table` needs after its column list: the options, and on MySQL the profile's charset and collation. May
+    /// be empty.
+    fn create_table_options(&self, _options: &TableOptions) -> String {
+        String::new()
+    }
+
+    /// The charset and collation that the options ask for, as `alter table … convert to` has them. Empty where they ask for
+    /// none.
+    fn conversion(&self, _options: &TableOptions) -> String {
         String::new()
     }
 

@@ -24,6 +24,7 @@ mod runtime;
 mod scope;
 mod sql;
 mod subquery;
+mod table_options;
 mod unit_test;
 mod writer;
 

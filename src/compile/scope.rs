@@ -113,6 +113,8 @@ pub struct Scope {
     /// The node as a part of whose run this test runs.
     pub(super) audited: Option<Audited>,
     pub(super) contract: contract::State,
+    /// Tables that are made hold rows on their way to the node's own.
+    pub(super) staging: AtomicBool,
 }
 
 impl Scope {
@@ -162,6 +164,7 @@ impl Scope {
             was_audited: AtomicBool::new(false),
             audited,
             contract: contract::State::default(),
+            staging: AtomicBool::new(false),
         })
     }
 

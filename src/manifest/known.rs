@@ -72,7 +72,7 @@ const KEYS: &[&str] = &[
     "packages", "partition_by", "partition_expiration_days", "partitioned_by", "partitions", "persist_docs", "plugin",
     "post-hook", "post_hook", "pre-hook", "pre_hook", "predicates", "primary_key", "project", "publish", "python_job_config",
     "python_version", "query_tag", "query_tags", "quote_columns", "quoting", "refresh_interval_minutes",
-    "refresh_mode", "require_partition_filter", "resource_tags", "row_access_policy", "schedule", "schema",
+    "refresh_mode", "require_partition_filter", "resource_tags", "row_access_policy", "row_format", "schedule", "schema",
     "schema_origin", "secrets", "secure", "severity", "skip_matched_step", "skip_not_matched_step", "skip_optimize",
     "snapshot_meta_column_names", "snowflake_warehouse", "sort", "sort_type", "source_alias", "spider", "sql_header", "state",
     "static_analysis", "store_failures", "store_failures_as", "strategy", "strictness", "submission_method", "sync",

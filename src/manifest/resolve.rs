@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::parse::Broken;
 use super::{Access, Detail, Disabled, Manifest, Missing, Node, RefCall, ResourceType, UniqueId, lookup};
+use crate::adapter::options;
 use crate::diag::{Code, Diagnostic, Severity, Span, suggest};
 use crate::project::Project;
 
@@ -415,6 +416,9 @@ fn primary_key(node: &Node, tests: &[(bool, String)]) -> Vec<String> {
     }
     if let Some(column) = node.columns.values().find(|column| column.constraints.iter().any(|c| is_key(&c))) {
         return vec![column.name.clone()];
+    }
+    if let Some(Ok(columns)) = node.config.explicit("primary_key").filter(|key| !key.is_null()).map(options::columns) {
+        return columns;
     }
     let columns = |unique: bool| {
         let mut names: Vec<&String> =

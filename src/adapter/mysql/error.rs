@@ -154,7 +154,7 @@ fn server_error(error: MySqlError) -> DbError {
     let MySqlError { state, message, code } = error;
     let identifier = identifier(code, &message);
     let line = if code == 1064 { line(&message) } else { None };
-    let help = help(code, identifier.as_deref());
+    let help = help(code, identifier.as_deref()).or_else(|| advice(code, &message).map(str::to_owned));
     DbError { code: code.into(), state, identifier, line, help, ..DbError::new(kind(code), message) }
 }
 
@@ -220,6 +220,27 @@ fn help(code: u16, identifier: Option<&str>) -> Option<String> {
             "MySQL says this also of a function it does not have; `md5()` is in a component on newer servers: \
              `install component 'file://component_classic_hashing'`"
                 .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// What to do about the rest.
+fn advice(code: u16, message: &str) -> Option<&'static str> {
+    match code {
+        // no such user (MySQL, MariaDB), no such role
+        1410 | 1133 | 3523 | 1959 => Some(
+            "the user or role of config `grants` does not exist: create it, or mend its name (`user`, `user@host`)",
+        ),
+        1142 if message.to_uppercase().starts_with("GRANT ") => {
+            Some("the account of this target needs the privilege that it grants, and `grant option`")
+        }
+        1286 => Some("`show engines` lists the engines of this server"),
+        1503 => Some(
+            "each unique key of a partitioned table, its primary key among them, must contain the columns of `partition_by`",
+        ),
+        1526 => Some(
+            "give `partition_by` a partition for it, or one for `maxvalue`; an existing table gets it by `alter table … add partition`",
         ),
         _ => None,
     }

@@ -29,11 +29,12 @@ use self::replica::MySqlReplicas;
 use self::server::Server;
 pub(super) use self::swap::rename_all;
 use super::doctor::{Finding, Needs};
-use super::relation::plain_time;
+use super::options::PartitionBy;
+use super::relation::{plain_time, push_quoted};
 use super::replica::Replicas;
 use super::{
     Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, Constraint, DbError, DbErrorKind, DbResult,
-    Described, ExistingIndex, ForeignKey, Include, Patience, Relation, Renaming, SchemaName, StatementLimit, TypeRules,
+    Described, ExistingIndex, ForeignKey, Include, Patience, Relation, Renaming, SchemaName, StatementLimit, TypeRules, TableOptions,
 };
 use crate::diag;
 
@@ -43,6 +44,8 @@ const PROBE: &str = "__dbt_probe";
 const MAX_IDENTIFIER: usize = 64;
 /// What `max_allowed_packet` is at least on servers of today, until one has been asked.
 const SMALLEST_PACKET: usize = 1 << 20;
+/// The longest comment of a table, in characters.
+const LONGEST_TABLE_COMMENT: usize = 2048;
 /// Room in a packet beside the statement's own text: protocol bytes and the query comment.
 const PACKET_RESERVE: usize = 16 << 10;
 /// A statement need not be larger than this, however much the server takes.
@@ -97,6 +100,27 @@ pub(super) fn seed_type(column: ColumnType) -> &'static str {
         // Not `timestamp`, dbt's choice: that ends in 2038, and on many servers turns a null into the current time.
         ColumnType::Datetime => "datetime",
         ColumnType::Time => "time",
+    }
+}
+
+fn character_set(charset: &str, collation: Option<&str>) -> String {
+    match collation {
+        Some(collation) => format!("character set {charset} collate {collation}"),
+        None => format!("character set {charset}"),
+    }
+}
+
+fn partition_clause(partitions: &PartitionBy) -> String {
+    match partitions {
+        PartitionBy::Text(text) => format!("partition by {text}"),
+        PartitionBy::Hashed { method, columns, partitions } => {
+            let mut names = String::new();
+            for (at, column) in columns.iter().enumerate() {
+                names.push_str(if at > 0 { ", " } else { "" });
+                push_quoted(&mut names, column, '`');
+            }
+            format!("partition by {method} ({names}) partitions {partitions}")
+        }
     }
 }
 
@@ -239,16 +263,35 @@ impl Adapter for MySqlAdapter {
         Binding::Percent
     }
 
-    /// Nothing where the server's own charset is the profile's: a collation of ours would then meet the databases' own in
-    /// joins, which the server refuses (1267).
-    fn create_table_options(&self) -> String {
-        let credentials = &self.server.credentials;
-        if self.server.facts().is_some_and(|facts| facts.charset == credentials.charset) {
-            return String::new();
+    /// No charset where the server's own is the profile's: a collation of ours would then meet the databases' own in joins,
+    /// which the server refuses (1267).
+    fn create_table_options(&self, options: &TableOptions) -> String {
+        let mut clauses = Vec::new();
+        if let Some(engine) = &options.engine {
+            clauses.push(format!("engine = {engine}"));
         }
-        match &credentials.collation {
-            Some(collation) => format!("default character set {} collate {collation}", credentials.charset),
-            None => format!("default character set {}", credentials.charset),
+        if let Some(format) = &options.row_format {
+            clauses.push(format!("row_format = {format}"));
+        }
+        let credentials = &self.server.credentials;
+        let asked = self.conversion(options);
+        if !asked.is_empty() {
+            clauses.push(format!("default {asked}"));
+        } else if self.server.facts().is_none_or(|facts| facts.charset != credentials.charset) {
+            clauses.push(format!("default {}", character_set(&credentials.charset, credentials.collation.as_deref())));
+        }
+        if let Some(comment) = &options.comment {
+            let comment: String = comment.chars().take(LONGEST_TABLE_COMMENT).collect();
+            clauses.push(format!("comment = {}", literal(&Cell::Text(comment))));
+        }
+        clauses.extend(options.partition_by.as_ref().map(partition_clause));
+        clauses.join(" ")
+    }
+
+    fn conversion(&self, options: &TableOptions) -> String {
+        match (options.charset(), options.collation.as_deref()) {
+            (None, None) => String::new(),
+            (charset, collation) => character_set(charset.unwrap_or(&self.server.credentials.charset), collation),
         }
     }
 
