@@ -34,7 +34,8 @@ use super::relation::{plain_time, push_quoted};
 use super::replica::Replicas;
 use super::{
     Adapter, Binding, Capabilities, Cell, Column, ColumnType, Connection, Constraint, DbError, DbErrorKind, DbResult,
-    Described, ExistingIndex, ForeignKey, Include, Patience, Relation, Renaming, SchemaName, StatementLimit, TypeRules, TableOptions,
+    Described, ExistingIndex, ForeignKey, Include, Patience, Relation, Renaming, SchemaName, StatementLimit,
+    TableOptions, TypeRules,
 };
 use crate::diag;
 

@@ -25,7 +25,7 @@
   {%- else -%}
     {%- set to_drop = temp_relation -%}
     {%- do adapter.drop_on_failure(to_drop) -%}
-    {%- do run_query(get_create_table_as_sql(adapter.capabilities.transactional_ddl, to_drop, sql)) -%}
+    {%- do create_staging_table(to_drop, sql) -%}
     {%- set contract = config.get('contract') -%}
     {%- if contract and contract.enforced and adapter.capabilities.transactional_ddl -%}
       {%- do get_assert_columns_equivalent(sql) -%}
@@ -34,9 +34,13 @@
       {%- do adapter.expand_target_column_types(from_relation=to_drop, to_relation=target_relation) -%}
     {%- endif -%}
     {%- set dest_columns = process_schema_changes(on_schema_change, to_drop, existing_relation) or adapter.get_columns_in_relation(existing_relation) -%}
+    {%- do apply_table_options(target_relation, stays=true) -%}
     {%- do reconcile_indexes(target_relation) -%}
     {%- set dest_columns = contract_dest_columns(dest_columns) -%}
     {%- do reconcile_contract(existing_relation) -%}
+    {%- if not adapter.capabilities.transactional_ddl -%}
+      {%- do persist_docs(target_relation, model) -%}
+    {%- endif -%}
     {%- set build_sql = strategy_sql({
       'target_relation': target_relation,
       'temp_relation': to_drop,

@@ -16,6 +16,7 @@
   {%- if old_relation is not none and old_relation.is_view -%}
     {%- do exceptions.raise_compiler_error('cannot seed ' ~ this.render() ~ ': it is a view') -%}
   {%- elif old_relation is not none and not full_refresh_mode -%}
+    {%- do apply_table_options(target_relation, stays=true) -%}
     {%- do reconcile_indexes(target_relation) -%}
     {%- do adapter.begin() -%}
     {%- set create_table_sql = reset_csv_table(model, full_refresh_mode, old_relation, agate_table) -%}
@@ -25,6 +26,7 @@
     {%- do adapter.begin() -%}
     {%- set create_table_sql = reset_csv_table(model, full_refresh_mode, old_relation, agate_table) if old_relation is not none else create_csv_table(model, agate_table) -%}
     {%- set sql = load_csv_rows(model, agate_table) -%}
+    {%- do apply_table_options(target_relation) -%}
     {%- do create_indexes(target_relation) -%}
     {%- do adapter.audit(target_relation) -%}
   {%- else -%}
@@ -35,7 +37,9 @@
       {{ create_table_sql }}
     {%- endcall -%}
     {%- set sql = insert_csv_rows(shadow_relation, agate_table, get_batch_size()) -%}
+    {%- do apply_table_options(shadow_relation) -%}
     {%- do create_indexes(shadow_relation) -%}
+    {%- do persist_docs(shadow_relation, model) -%}
     {%- do adapter.audit(shadow_relation) -%}
     {%- set backup_relation = swap_relations(shadow_relation, target_relation, old_relation) -%}
   {%- endif -%}

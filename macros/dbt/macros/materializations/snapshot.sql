@@ -32,8 +32,12 @@
       {%- do missing.append(column) -%}
     {%- endfor -%}
     {%- do create_columns(target_relation, missing) -%}
+    {%- do apply_table_options(target_relation, stays=true) -%}
     {%- do reconcile_indexes(target_relation) -%}
     {%- do create_strategy_indexes(target_relation) -%}
+    {%- if not adapter.capabilities.transactional_ddl -%}
+      {%- do persist_docs(target_relation, model) -%}
+    {%- endif -%}
     {%- set insert_cols = [] -%}
     {%- for column in adapter.get_columns_in_relation(staging_relation) if column.name | lower not in internal -%}
       {%- do insert_cols.append(column.quoted) -%}

@@ -25,7 +25,9 @@
   {%- call statement('main') -%}
     {{ get_build_table_sql(intermediate_relation, existing_relation, sql) }}
   {%- endcall -%}
+  {%- do apply_table_options(intermediate_relation) -%}
   {%- do create_indexes(intermediate_relation) -%}
+  {%- do persist_docs(intermediate_relation, model) -%}
   {%- do create_strategy_indexes(intermediate_relation) -%}
   {%- do check_contract(intermediate_relation) -%}
   {%- do check_references(intermediate_relation, existing_relation) -%}

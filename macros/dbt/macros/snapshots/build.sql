@@ -32,9 +32,11 @@ from (
 {% macro build_snapshot_staging_table(strategy, sql, target_relation) %}
   {%- set staging_relation = make_temp_relation(target_relation) -%}
   {%- do adapter.drop_on_failure(staging_relation) -%}
+  {%- do adapter.staging(true) -%}
   {%- call statement('build_snapshot_staging_relation') -%}
     {{ create_table_as(adapter.capabilities.transactional_ddl, staging_relation, snapshot_staging_table(strategy, sql, target_relation)) }}
   {%- endcall -%}
+  {%- do adapter.staging(false) -%}
   {{ return(staging_relation) }}
 {% endmacro %}
 

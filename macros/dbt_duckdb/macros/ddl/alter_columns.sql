@@ -9,14 +9,14 @@
     {%- for column in remove_columns -%}
       {%- do run_query('alter table ' ~ relation.render() ~ ' drop column ' ~ column.quoted) -%}
     {%- endfor -%}
-    {%- do create_indexes(relation) -%}
+    {%- do reconcile_indexes(relation) -%}
   {%- endif -%}
 {%- endmacro %}
 
 {% macro duckdb__alter_column_type(relation, column_name, new_column_type) -%}
   {%- do duckdb_drop_indexes(relation) -%}
   {%- do default__alter_column_type(relation, column_name, new_column_type) -%}
-  {%- do create_indexes(relation) -%}
+  {%- do reconcile_indexes(relation) -%}
 {%- endmacro %}
 
 {% macro duckdb_drop_indexes(relation) -%}

@@ -18,6 +18,7 @@
   {%- if replaces_view -%}
     {%- do swap_relations(built_relation, target_relation, existing_relation) -%}
   {%- endif -%}
+  {%- do apply_table_options(target_relation) -%}
   {%- do create_indexes(target_relation) -%}
   {%- do return(none) -%}
 {% endmacro %}

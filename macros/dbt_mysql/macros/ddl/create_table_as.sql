@@ -13,7 +13,6 @@ create table {{ relation }} {{ get_table_columns_and_constraints() }} {{ adapter
 insert into {{ relation }} ({{ get_column_names() }})
 {{ get_select_subquery(sql) }}
   {%- else %}
-create {% if temporary %}temporary {% endif %}table {{ relation }} {{ adapter.create_table_options() }} as
-{{ sql }}
+{{ mysql_create_table_of_query(temporary, relation, sql) }}
   {%- endif -%}
 {%- endmacro %}

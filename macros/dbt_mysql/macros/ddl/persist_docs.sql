@@ -1,18 +1,30 @@
-{# Views cannot carry comments here: their descriptions stay in the docs. The comment of a Spider table says where its
-   rows are. #}
+{# Views cannot carry comments here: their descriptions stay in the docs. A table that is built anew has its comments before
+   readers see it, and nothing is sent where they are right already: an `alter table` needs the table for itself. The
+   comment of a Spider table says where its rows are. #}
 {% macro mysql__persist_docs(relation, model, for_relation, for_columns) -%}
   {%- if relation.is_view -%}
+    {%- if config.persist_relation_docs() or config.persist_column_docs() -%}
+      {%- do log('comments of ' ~ relation.render() ~ ' stay in the docs: views here have none') -%}
+    {%- endif -%}
     {%- do return(none) -%}
   {%- endif -%}
   {%- if config.get('spider') and for_relation and config.persist_relation_docs() and model.description -%}
     {%- do exceptions.warn('the description of `' ~ model.name ~ '` is not kept with its table: the comment of a Spider table says where its rows are') -%}
     {%- set for_relation = false -%}
   {%- endif -%}
-  {{ return(default__persist_docs(relation, model, for_relation, for_columns)) }}
+  {%- if for_relation and config.persist_relation_docs() and model.description -%}
+    {%- set current = run_query("select table_comment from information_schema.tables where table_schema = " ~ adapter.literal(relation.schema)
+                                ~ " and table_name = " ~ adapter.literal(relation.identifier)).rows -%}
+    {%- if not current or current[0][0] != model.description[:2048] -%}
+      {%- do run_query(alter_relation_comment(relation, model.description)) -%}
+    {%- endif -%}
+  {%- endif -%}
+  {{ return(default__persist_docs(relation, model, false, for_columns)) }}
 {%- endmacro %}
 
+{# The longest comments that the servers take have 2048 and 1024 characters. #}
 {% macro mysql__alter_relation_comment(relation, relation_comment) -%}
-  alter table {{ relation.render() }} comment = {{ adapter.literal(relation_comment) }}
+  alter table {{ relation.render() }} comment = {{ adapter.literal(relation_comment[:2048]) }}
 {%- endmacro %}
 
 {# A comment can only be set together with the whole definition of the column, so that is read first and written back.
@@ -20,11 +32,11 @@
 {% macro mysql__alter_column_comment(relation, column_dict) -%}
   {%- set comments = {} -%}
   {%- for name, column in column_dict.items() if column.description -%}
-    {%- do comments.update({name | lower: column.description}) -%}
+    {%- do comments.update({name | lower: column.description[:1024]}) -%}
   {%- endfor -%}
   {%- set definitions = run_query(adapter.dispatch('get_column_definitions_sql', 'dbt')(relation)) -%}
   {%- set changes = [] -%}
-  {%- for row in definitions.rows if row[0] | lower in comments -%}
+  {%- for row in definitions.rows if row[0] | lower in comments and row['comment'] != comments[row[0] | lower] -%}
     {%- do changes.append('modify column ' ~ adapter.quote(row[0]) ~ ' ' ~ row[1] ~ ' comment ' ~ adapter.literal(comments[row[0] | lower])) -%}
   {%- endfor -%}
   {%- if changes -%}

@@ -1,0 +1,26 @@
+{# What a table is to be beside its rows: config `primary_key`, `partition_by`, `engine`, `row_format`, `charset` and
+   `collation`. Most of it stands in the statement that makes the table; this does or tells the rest, of a new table or
+   (`stays`) of one that new rows are about to go to. #}
+{% macro apply_table_options(relation, stays=false) -%}
+  {{ return(adapter.dispatch('apply_table_options', 'dbt')(relation, stays)) }}
+{%- endmacro %}
+
+{% macro default__apply_table_options(relation, stays) -%}
+{%- endmacro %}
+
+{# The key that the table gets by config; a contract declares its own. #}
+{% macro configured_primary_key() -%}
+  {%- set contract = config.get('contract') -%}
+  {%- set key = config.get('primary_key') -%}
+  {%- if not key or (contract and contract.enforced) -%}
+    {%- do return([]) -%}
+  {%- endif -%}
+  {{ return([key] if key is string else key) }}
+{%- endmacro %}
+
+{# A table for rows on their way to another one: it has no partitions and no key of its own. #}
+{% macro create_staging_table(relation, sql) -%}
+  {%- do adapter.staging(true) -%}
+  {%- do run_query(get_create_table_as_sql(adapter.capabilities.transactional_ddl, relation, sql)) -%}
+  {%- do adapter.staging(false) -%}
+{%- endmacro %}
