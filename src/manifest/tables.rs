@@ -58,7 +58,7 @@ fn indexes(check: &mut Check<'_>) -> Vec<Index> {
             }
         };
         let name = index.name("", usize::MAX).to_lowercase();
-        if seen.iter().any(|(other, same)| *other == name || same.shape == index.shape) {
+        if seen.iter().any(|(other, same)| *other == name || same.shape.is_like(&index.shape)) {
             let what = index.name.map_or_else(|| index.shape.to_string(), |name| format!("`{name}`"));
             check.report("indexes", &format!("has {what} twice"), "");
             continue;

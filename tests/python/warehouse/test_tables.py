@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import headwater as hw
 import pytest
@@ -12,7 +14,10 @@ Index = tuple[str, ...]
 
 
 def indexes(warehouse: Warehouse, table: str) -> dict[str, Index]:
-    """Each index of a table, by name: whether it is unique, its kind where it is not a plain one, and its columns."""
+    """Each index of a table, by name: whether it is unique, its kind where it is not a plain one, and its columns.
+
+    Those that strategies make for themselves are left out.
+    """
     if warehouse.kind == "duckdb":
         rows = warehouse.rows(
             f"select index_name, is_unique, expressions from duckdb_indexes() where table_name = '{table}'"
@@ -31,7 +36,7 @@ def indexes(warehouse: Warehouse, table: str) -> dict[str, Index]:
         part = f"{column}({prefix})" if prefix else column
         part = f"{part} desc" if order == "D" else part
         found[name] = (*found.get(name, first), part)
-    return found
+    return {name: index for name, index in found.items() if not name.startswith("headwater_")}
 
 
 def made(warehouse: Warehouse, table: str) -> list[Index]:
@@ -217,3 +222,258 @@ def test_if_not_exists_is_explained_where_it_is_missing(server: Warehouse) -> No
         assert results.success
     else:
         assert "MySQL has no `if not exists` for indexes: declare it as config `indexes" in results.failed[0].explain()
+
+
+OPTIONS = (
+    "primary_key=['id', 'store_id'], engine='InnoDB', row_format='compressed', charset='latin1',"
+    " collation='latin1_general_cs', partition_by={'type': 'key', 'columns': ['store_id'], 'partitions': 3},"
+    " indexes=[{'columns': ['order_date']}]"
+)
+
+
+def table(server: Warehouse, name: str) -> tuple[Any, ...]:
+    """Engine, row format, collation, whether it is partitioned, comment."""
+    [row] = server.rows(
+        "select engine, lower(row_format), table_collation, create_options like '%partitioned%', table_comment"
+        f" from information_schema.tables where table_schema = '{server.schema}' and table_name = '{name}'"
+    )
+    return row
+
+
+def collations(server: Warehouse, name: str) -> dict[str, str]:
+    rows = server.rows(
+        "select column_name, collation_name from information_schema.columns"
+        f" where table_schema = '{server.schema}' and table_name = '{name}' and collation_name is not null"
+    )
+    return dict(rows)
+
+
+@pytest.mark.parametrize("materialized", ["table", "incremental"])
+def test_tables_are_what_their_config_says(materialized: str, server: Warehouse) -> None:
+    project = server.project(
+        {
+            "models/orders.sql": f"{{{{ config(materialized='{materialized}', unique_key='id') }}}} {ORDERS}",
+            "dbt_project.yml": """
+                name: shop
+                version: '1.0'
+                profile: shop
+                models:
+                  shop:
+                    +primary_key: [id, store_id]
+                    +engine: InnoDB
+                    +row_format: compressed
+                    +charset: latin1
+                    +collation: latin1_general_cs
+                    +partition_by: {type: key, columns: [store_id], partitions: 3}
+                """,
+        }
+    )
+    for _ in range(2):
+        project.run().raise_for_failures()
+        assert table(server, "orders")[:4] == ("InnoDB", "compressed", "latin1_general_cs", 1)
+        assert collations(server, "orders") == {"note": "latin1_general_cs"}
+        assert indexes(server, "orders")["PRIMARY"] == ("unique", "id", "store_id")
+        parts = server.rows(
+            "select partition_method, count(*) from information_schema.partitions"
+            f" where table_schema = '{server.schema}' and table_name = 'orders' group by 1"
+        )
+        assert parts == [("KEY", 3)]
+        assert server.rows(f"select id, note from {server.schema}.orders") == [(1, "a note")]
+    manifest = json.loads((Path(project.project_dir) / "target" / "manifest.json").read_text())
+    assert manifest["nodes"]["model.shop.orders"]["primary_key"] == ["id", "store_id"]
+
+
+def test_ranges_are_written_as_text_and_a_row_without_one_says_what_to_do(server: Warehouse) -> None:
+    def model(day: str) -> dict[str, str]:
+        ranges = "range columns (order_date) (partition p1 values less than ('2024-02-01'))"
+        config = f"materialized='incremental', partition_by=\"{ranges}\""
+        return {"models/orders.sql": f"{{{{ config({config}) }}}} {ORDERS.replace('2024-01-02', day)}"}
+
+    project = server.project(model("2024-01-02"))
+    project.run().raise_for_failures()
+    server.project(model("2024-03-02"))
+    text = project.run().failed[0].explain()
+    assert "(1526" in text
+    assert "alter table … add partition" in text
+    assert server.rows(f"select count(*) from {server.schema}.orders") == [(1,)]
+
+
+def test_an_existing_table_of_other_options_is_told_and_left(server: Warehouse) -> None:
+    project = server.project(orders("", "incremental"))
+    project.run().raise_for_failures()
+    server.project(orders(OPTIONS.replace(", indexes", ", unique_key='id', indexes"), "incremental"))
+    results = project.run()
+    results.raise_for_failures()
+    log = (Path(project.project_dir) / "logs" / "dbt.log").read_text()
+    for part in (
+        "row_format is dynamic, not compressed",
+        "not latin1_general_cs",
+        "it has no partitions",
+        "its primary key is none, not id, store_id",
+        "build it anew with `--full-refresh`",
+    ):
+        assert part in log, part
+    assert "engine is" not in log
+    project.run(full_refresh=True).raise_for_failures()
+    assert table(server, "orders")[:4] == ("InnoDB", "compressed", "latin1_general_cs", 1)
+
+
+def test_seeds_and_snapshots_have_keys_and_options(server: Warehouse) -> None:
+    project = server.project(
+        {
+            "seeds/shops.csv": "id,name\n1,a\n2,b\n",
+            "snapshots/history.sql": """
+                {% snapshot history %}
+                {{ config(unique_key='id', strategy='check', check_cols='all', engine='MyISAM') }}
+                select * from {{ ref('shops') }}
+                {% endsnapshot %}
+            """,
+            "seeds/seeds.yml": """
+                seeds: [{name: shops, config: {primary_key: id, row_format: compact, charset: latin1}}]
+            """,
+        }
+    )
+    for _ in range(2):
+        project.build().raise_for_failures()
+        assert table(server, "shops")[:3] == ("InnoDB", "compact", table(server, "shops")[2])
+        assert collations(server, "shops")["name"].startswith("latin1_")
+        assert indexes(server, "shops") == {"PRIMARY": ("unique", "id")}
+        assert table(server, "history")[0] == "MyISAM"
+
+
+def test_wrong_options_are_told_before_anything_runs(duck: Warehouse) -> None:
+    project = duck.project(
+        {
+            "models/one.sql": "{{ config(engine='Inno DB', row_format='compresed', primary_key=[]) }} select 1 as id",
+            "models/two.sql": "{{ config(partition_by={'type': 'range', 'field': 'id'}) }} select 1 as id",
+            "models/three.sql": """
+                {{ config(
+                    partition_by={'type': 'hash', 'field': 'day', 'partitions': 4}, primary_key='id',
+                    indexes=[{'columns': ['id'], 'unique': true, 'name': 'u'}, {'columns': ['id']}],
+                ) }} select 1 as id, 2 as day
+            """,
+        }
+    )
+    with pytest.raises(hw.HeadwaterError) as error:
+        project.run()
+    text = str(error.value)
+    for part in (
+        "config `engine` of model `one` must be one word",
+        "found `compresed`; did you mean `compressed`?",
+        "config `primary_key` of model `one` must be the name of a column",
+        "write ranges and lists as text",
+        "config `primary_key` of model `three` does not contain `day`",
+        "has the unique `u` without `day`",
+    ):
+        assert part in text, text
+    assert text.count("without `day`") == 1
+
+
+def test_duckdb_has_keys_and_tells_of_the_rest(duck: Warehouse) -> None:
+    project = duck.project(orders(OPTIONS))
+    project.run().raise_for_failures()
+    constraints = duck.rows(
+        "select constraint_text from duckdb_constraints()"
+        " where table_name = 'orders' and constraint_type = 'PRIMARY KEY'"
+    )
+    assert constraints == [("PRIMARY KEY(id, store_id)",)]
+    log = (Path(project.project_dir) / "logs" / "dbt.log").read_text()
+    assert "config `partition_by`, `engine`, `row_format`, `charset`, `collation`" in log
+    project.run().raise_for_failures()
+
+
+def test_rows_that_break_the_key_leave_the_old_table(warehouse: Warehouse) -> None:
+    project = warehouse.project(orders("primary_key='id'"))
+    project.run().raise_for_failures()
+    doubled = orders("primary_key='id'")["models/orders.sql"] + " union all select 1, null, 8, 'b'"
+    warehouse.project({"models/orders.sql": doubled})
+    assert not project.run().success
+    assert warehouse.rows(f"select store_id from {warehouse.schema}.orders") == [(7,)]
+
+
+DOCUMENTED = """
+    models:
+      - name: orders
+        description: All orders' rows
+        config: {persist_docs: {relation: true, columns: true}}
+        columns: [{name: id, description: The key}, {name: store_id, description: "Where"}]
+      - name: recent
+        description: A view
+        config: {persist_docs: {relation: true, columns: true}}
+    """
+
+
+@pytest.mark.parametrize("materialized", ["table", "incremental"])
+def test_comments_are_there_when_a_table_is_published_and_sent_once(materialized: str, server: Warehouse) -> None:
+    files = {
+        **orders("unique_key='id'", materialized),
+        "models/recent.sql": "select id from {{ ref('orders') }}",
+        "models/models.yml": DOCUMENTED,
+    }
+    project = server.project(files)
+
+    def comments() -> dict[str, str]:
+        rows = server.rows(
+            "select column_name, column_comment from information_schema.columns"
+            f" where table_schema = '{server.schema}' and table_name = 'orders' and column_comment <> ''"
+        )
+        return dict(rows) | {"": table(server, "orders")[4]}
+
+    log = Path(project.project_dir) / "logs" / "dbt.log"
+    for _ in range(2):
+        project.run().raise_for_failures()
+        assert comments() == {"id": "The key", "store_id": "Where", "": "All orders' rows"}
+    # Only tables that nobody reads yet are altered for them.
+    altered = [line for line in log.read_text().splitlines() if "alter table" in line and "comment" in line]
+    assert altered
+    assert all("__dbt_tmp" in line for line in altered)
+    assert "stay in the docs: views here have none" in log.read_text()
+
+    files["models/models.yml"] = DOCUMENTED.replace("The key", "Its key").replace("All orders' rows", "Orders")
+    server.project(files)
+    project.run().raise_for_failures()
+    assert comments() == {"id": "Its key", "store_id": "Where", "": "Orders"}
+
+
+def test_grants_follow_the_config_and_stay_with_the_name(server: Warehouse) -> None:
+    names = {name: f"{server.schema}_{name}" for name in ("ann", "bob", "role")}
+    people = f"'{names['ann']}', '{names['bob']}'@'localhost'"
+
+    def grants(table: str) -> set[tuple[str, str]]:
+        rows = server.rows(
+            "select replace(grantee, '''', ''), lower(privilege_type) from information_schema.table_privileges"
+            f" where table_schema = '{server.schema}' and table_name = '{table}'"
+        )
+        short = {name: key for key, name in names.items()}
+        return {(short[grantee.split("@")[0]], privilege) for grantee, privilege in rows}
+
+    def project(config: str) -> hw.Project:
+        return server.project(
+            {
+                "models/orders.sql": f"{{{{ config(materialized='table', grants={config}) }}}} {ORDERS}",
+                "models/rows.sql": f"{{{{ config(materialized='incremental', grants={config}) }}}} {ORDERS}",
+                "models/recent.sql": f"{{{{ config(grants={config}) }}}} select id from {{{{ ref('orders') }}}}",
+            }
+        )
+
+    ann, bob, role = names["ann"], f"{names['bob']}@localhost", names["role"]
+    server.rows(f"create user {people}")
+    server.rows(f"create role '{role}'")
+    try:
+        first = project(f"{{'select': ['{ann}', '{role}'], 'insert': ['{bob}']}}")
+        for _ in range(2):
+            first.run().raise_for_failures()
+            for name in ("orders", "rows", "recent"):
+                assert grants(name) == {("ann", "select"), ("role", "select"), ("bob", "insert")}, name
+        log = (Path(first.project_dir) / "logs" / "dbt.log").read_text()
+        assert log.count("grant select on") == 3
+        project(f"{{'select': ['{bob}']}}").run().raise_for_failures()
+        for name in ("orders", "rows", "recent"):
+            assert grants(name) == {("bob", "select")}, name
+        text = project("{'select': ['nobody_of_that_name']}").run(select="orders").failed[0].explain()
+        assert "the user or role of config `grants` does not exist" in text
+        text = project(f"{{'all': ['{ann}']}}").run(select="orders").failed[0].explain()
+        assert "list the privileges" in text
+    finally:
+        server.rows(f"drop user {people}")
+        server.rows(f"drop role '{role}'")
