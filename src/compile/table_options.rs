@@ -19,11 +19,11 @@ impl Scope {
     }
 
     /// The options of the table that is being made. Rows on their way need no partitions, which might not take them, and no
-    /// comment.
+    /// comment; a Spider table has those of its own.
     pub(super) fn table_options(&self) -> TableOptions {
         let Some(node) = self.subject.node() else { return TableOptions::default() };
         let options = TableOptions::read(|key| node.config.explicit(key).filter(|value| !value.is_null()).cloned());
-        if self.is_staging() {
+        if self.is_staging() || node.config.explicit("spider").is_some_and(truthy) {
             return TableOptions { partition_by: None, ..options };
         }
         let persists = node.config.get("persist_docs").and_then(|docs| docs.get("relation")).is_some_and(truthy);
