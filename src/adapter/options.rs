@@ -81,14 +81,6 @@ pub fn problems(config: impl Fn(&str) -> Option<Value>) -> Vec<(&'static str, St
             Some(_) => {}
         }
     }
-    for key in ["engine", "row_format", "partition_by", "primary_key"] {
-        if config("spider").is_some() && config(key).is_some() {
-            problems.push((
-                key,
-                "has no meaning together with `spider`, which decides where and how rows are kept".to_owned(),
-            ));
-        }
-    }
     if let Some(Err(problem)) = config("primary_key").map(|value| columns(&value)) {
         problems.push(("primary_key", problem));
     }

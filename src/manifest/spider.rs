@@ -65,12 +65,12 @@ pub(super) fn check(check: &mut Check<'_>) {
             "`delete+insert` replaces rows by a key",
         );
     }
-    for key in ["partition_by", "engine"] {
+    for key in ["partition_by", "engine", "row_format", "primary_key"] {
         if check.is_set(key) {
             check.report(
                 "spider",
                 &format!("cannot be used together with `{key}`"),
-                "the partitions are the servers' parts",
+                "`spider` decides where and how the rows are kept",
             );
         }
     }

@@ -1,8 +1,10 @@
 {# For servers that do not create a table from a query, and engines that need to know its columns first. #}
 {% macro mysql_create_and_fill_sql(temporary, relation, sql) -%}
   {%- set columns = mysql_query_columns(relation, sql) -%}
-  {{ return('create ' ~ ('temporary ' if temporary) ~ 'table ' ~ relation.render() ~ ' (' ~ columns.definitions | join(', ') ~ ') '
-            ~ adapter.create_table_options() ~ ';\ninsert into ' ~ relation.render() ~ ' (' ~ columns.names | join(', ') ~ ')\n' ~ sql) }}
+  {%- set key = [mysql_primary_key_sql()] if mysql_primary_key_sql() and not temporary else [] -%}
+  {%- set conversion = adapter.charset_conversion() if not temporary else '' -%}
+  {{ return('create ' ~ ('temporary ' if temporary) ~ 'table ' ~ relation.render() ~ ' (' ~ (columns.definitions + key) | join(', ') ~ ') '
+            ~ adapter.create_table_options() ~ (';\nalter table ' ~ relation.render() ~ ' convert to ' ~ conversion if conversion else '') ~ ';\ninsert into ' ~ relation.render() ~ ' (' ~ columns.names | join(', ') ~ ')\n' ~ sql) }}
 {%- endmacro %}
 
 {# The columns that a query gives, as they are declared: names and whole definitions. Only a view tells all of them. #}
