@@ -3,8 +3,10 @@
 {% macro mysql_key_columns(target, source, unique_key) -%}
   {%- set rows = run_query(mysql_column_facts_sql([target] + ([source] if source is not none else []))).rows -%}
   {%- set own, others = {}, {} -%}
+  {#- Servers may keep names of tables in lower case. -#}
+  {%- set other_table = (source.identifier if source is not none else '') | lower -%}
   {%- for row in rows -%}
-    {%- do (own if row['table_name'] == target.identifier else others).update({row['column_name'] | lower: row}) -%}
+    {%- do (others if row['table_name'] | lower == other_table else own).update({row['column_name'] | lower: row}) -%}
   {%- endfor -%}
   {%- set keys = [] -%}
   {%- for name in ([unique_key] if unique_key is string else unique_key) -%}
