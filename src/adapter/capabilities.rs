@@ -93,6 +93,8 @@ pub struct Capabilities {
     /// `json` is a type of its own, not another name of a text type.
     pub json_type: bool,
     pub statement_limit: StatementLimit,
+    /// `get_lock`: two runs do not build one relation at the same time, and lost connections are recovered.
+    pub named_locks: bool,
 }
 
 impl Capabilities {
@@ -132,6 +134,7 @@ impl Capabilities {
             "alters_constraints" => &mut self.alters_constraints,
             "long_keys" => &mut self.long_keys,
             "json_type" => &mut self.json_type,
+            "named_locks" => &mut self.named_locks,
             _ => return false,
         };
         value.as_bool().map(|value| *flag = value).is_some()

@@ -133,6 +133,7 @@ fn capabilities(version: &str) -> Capabilities {
         md5: true,
         except_intersect: true,
         returning: true,
+        named_locks: false,
         concurrent_batches: true,
         enforces_not_null: true,
         enforces_unique: true,

@@ -48,6 +48,8 @@ pub struct DbError {
     /// What the macro called it (`main`), where it has a name.
     pub statement: Option<String>,
     pub elapsed: Option<Duration>,
+    /// The session ended while the statement was under way: what became of it is not known.
+    pub lost: bool,
     /// What to do about it, where the adapter knows.
     pub help: Option<String>,
 }
@@ -65,6 +67,7 @@ impl DbError {
             position: 0,
             statement: None,
             elapsed: None,
+            lost: false,
             help: None,
         }
     }

@@ -132,6 +132,7 @@ impl Adapter for FakeAdapter {
             long_keys: duckdb,
             json_type: true,
             statement_limit: StatementLimit::None,
+            named_locks: false,
         }
     }
 

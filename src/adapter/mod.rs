@@ -17,6 +17,7 @@ pub mod duckdb;
 mod error;
 pub mod fake;
 pub mod index;
+pub mod journal;
 pub mod mysql;
 mod naming;
 mod open;
@@ -314,6 +315,11 @@ pub trait Adapter: Send + Sync {
     /// Whether the server refused a connection only because it has too many already.
     fn is_crowded(&self, _error: &DbError) -> bool {
         false
+    }
+
+    /// How the journal is kept, where the server has named locks.
+    fn journal(&self) -> Option<&'static dyn journal::Statements> {
+        None
     }
 
     /// Errors after which the whole unit of work may be tried again (deadlock, lock wait).

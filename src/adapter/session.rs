@@ -8,10 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 mod crowd;
+mod held;
 mod patience;
 mod reading;
 
 use self::crowd::{Crowd, Lowered, Place};
+pub use self::held::Known;
 pub use self::patience::Patience;
 use self::reading::Reading;
 
@@ -251,6 +253,12 @@ struct State {
     /// A session for reading has been found to write.
     writes: bool,
     usage: Usage,
+    /// What the session builds, and has the lock of.
+    held: Option<held::Held>,
+    /// A statement has changed the session itself: on another connection, others would not do the same.
+    changed: bool,
+    /// A transaction of rows has been committed.
+    committed: bool,
 }
 
 /// What one node uses. All its statements go over one connection, in order.
@@ -289,10 +297,17 @@ impl Session {
         if auto_begin && !state.in_transaction && self.pool.adapter.capabilities().transactional_ddl {
             self.begin_locked(&mut state)?;
         }
-        self.where_it_belongs(&mut state, |wire| match self.pool.adapter.patience(sql) {
+        let words = held::Words::of(sql);
+        if state.in_transaction && state.held.is_some() && words.commits() {
+            // The server would commit on its own, and nothing would tell that it has.
+            self.commit_locked(&mut state)?;
+        }
+        state.changed |= words.change_the_session();
+        let work = |wire: &mut Wire<'_>| match self.pool.adapter.patience(sql) {
             Some(patience) => patience::execute(wire, sql, fetch, patience),
             None => wire.execute(sql, fetch),
-        })
+        };
+        if words.are_repeatable() { self.repeating(&mut state, work) } else { self.where_it_belongs(&mut state, work) }
     }
 
     /// Does the work on a replica if the session is for reading, and once more elsewhere if it turns out to write.
@@ -331,7 +346,9 @@ impl Session {
             outcome => return outcome.map(drop),
         };
         // The server may not have noticed yet, and still be waiting for its turn.
-        thread::sleep(adapter.patience(sql).map_or(Duration::ZERO, |patience| patience.turn) + CANCEL_PAUSE);
+        if !self.enter_again()? {
+            thread::sleep(adapter.patience(sql).map_or(Duration::ZERO, |patience| patience.turn) + CANCEL_PAUSE);
+        }
         match self.are_renamed(renames) {
             Ok(true) => Ok(()),
             Ok(false) => self.execute(sql, false, false).map(drop),
@@ -393,7 +410,7 @@ impl Session {
 
     fn begin_locked(&self, state: &mut State) -> DbResult<()> {
         if !state.in_transaction {
-            self.with_wire(state, |wire| wire.execute("begin", false))?;
+            self.repeating(state, |wire| wire.execute("begin", false))?;
             state.in_transaction = true;
         }
         Ok(())
@@ -401,19 +418,28 @@ impl Session {
 
     /// Commits; does nothing outside of a transaction.
     pub fn commit(&self) -> DbResult<()> {
-        self.end_transaction(&mut lock(&self.state), "commit")
+        self.commit_locked(&mut lock(&self.state))
+    }
+
+    fn commit_locked(&self, state: &mut State) -> DbResult<()> {
+        if state.in_transaction {
+            self.write("SQLCommit", &self.label.name, Detail::Connection { kind: self.pool.adapter.kind() });
+            match &state.held {
+                Some(_) => self.commit_held(state)?,
+                None => drop(self.with_wire(state, |wire| wire.execute("commit", false))?),
+            }
+            state.in_transaction = false;
+            state.committed = true;
+        }
+        Ok(())
     }
 
     /// Rolls back; does nothing outside of a transaction.
     pub fn rollback(&self) -> DbResult<()> {
-        self.end_transaction(&mut lock(&self.state), "rollback")
-    }
-
-    fn end_transaction(&self, state: &mut State, verb: &str) -> DbResult<()> {
+        let mut state = lock(&self.state);
         if std::mem::take(&mut state.in_transaction) {
-            let event = if verb == "commit" { "SQLCommit" } else { "Rollback" };
-            self.write(event, &self.label.name, Detail::Connection { kind: self.pool.adapter.kind() });
-            self.with_wire(state, |wire| wire.execute(verb, false))?;
+            self.write("Rollback", &self.label.name, Detail::Connection { kind: self.pool.adapter.kind() });
+            self.with_wire(&mut state, |wire| wire.execute("rollback", false))?;
         }
         Ok(())
     }
@@ -443,26 +469,26 @@ impl Session {
             return Ok(());
         }
         let pool = &self.pool;
-        self.with_wire(&mut lock(&self.state), |wire| pool.cache.fill(pool.adapter.as_ref(), wire, &missing))
+        self.repeating(&mut lock(&self.state), |wire| pool.cache.fill(pool.adapter.as_ref(), wire, &missing))
     }
 
     /// Relations of the schemas, from the database and not from the cache.
     pub fn list_relations(&self, schemas: &[SchemaName]) -> DbResult<Vec<Relation>> {
-        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.list_relations(wire, schemas))
+        self.repeating(&mut lock(&self.state), |wire| self.pool.adapter.list_relations(wire, schemas))
     }
 
     pub fn list_schemas(&self, database: Option<&str>) -> DbResult<Vec<String>> {
-        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.list_schemas(wire, database))
+        self.repeating(&mut lock(&self.state), |wire| self.pool.adapter.list_schemas(wire, database))
     }
 
     /// Columns in their order; empty when the relation does not exist.
     pub fn columns(&self, relation: &Relation) -> DbResult<Vec<Column>> {
-        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.columns(wire, relation))
+        self.repeating(&mut lock(&self.state), |wire| self.pool.adapter.columns(wire, relation))
     }
 
     /// The indexes that a table has.
     pub fn indexes(&self, relation: &Relation) -> DbResult<Vec<ExistingIndex>> {
-        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.indexes(wire, relation))
+        self.repeating(&mut lock(&self.state), |wire| self.pool.adapter.indexes(wire, relation))
     }
 
     /// See [`Adapter::probe`].
@@ -482,7 +508,7 @@ impl Session {
 
     /// See [`Adapter::references_to`].
     pub fn references_to(&self, parent: &Relation) -> DbResult<Vec<ForeignKey>> {
-        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.references_to(wire, parent))
+        self.repeating(&mut lock(&self.state), |wire| self.pool.adapter.references_to(wire, parent))
     }
 
     /// Makes a foreign key refer to another table, or drops it if there is none. No rows are looked at.
@@ -504,12 +530,12 @@ impl Session {
 
     /// See [`Adapter::constraints`].
     pub fn constraints(&self, table: &Relation) -> DbResult<Vec<Constraint>> {
-        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.constraints(wire, table))
+        self.repeating(&mut lock(&self.state), |wire| self.pool.adapter.constraints(wire, table))
     }
 
     /// What the server's catalog knows of all tables and views of the schemas.
     pub fn describe(&self, schemas: &[SchemaName]) -> DbResult<Vec<Described>> {
-        self.with_wire(&mut lock(&self.state), |wire| self.pool.adapter.describe(wire, schemas))
+        self.repeating(&mut lock(&self.state), |wire| self.pool.adapter.describe(wire, schemas))
     }
 
     fn with_wire<T>(&self, state: &mut State, work: impl FnOnce(&mut Wire<'_>) -> DbResult<T>) -> DbResult<T> {
@@ -549,6 +575,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.close_transaction_after_error();
+        self.leave();
         let connection = lock(&self.state).connection.take();
         if let Some(connection) = connection
             && !self.pool.is_cancelled()

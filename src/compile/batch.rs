@@ -29,11 +29,16 @@ impl Batch {
         self.size.label(self.window.start)
     }
 
+    /// `20240101`: what tables of one batch are called by.
+    pub fn id(&self) -> String {
+        self.label().replace('-', "")
+    }
+
     /// `model.batch`
     pub(super) fn value(&self, runtime: &Runtime) -> Value {
         let time = |at| crate::project::context::datetime(&runtime.engine, at);
         let entries = [
-            ("id", Value::from(self.label().replace('-', ""))),
+            ("id", Value::from(self.id())),
             ("event_time_start", time(self.window.start)),
             ("event_time_end", time(self.window.end)),
         ];

@@ -35,6 +35,11 @@ impl Failure {
         }
     }
 
+    /// The connection was lost, so that what became of the last statement is not known.
+    pub fn is_lost(&self) -> bool {
+        self.database.as_ref().is_some_and(|error| error.lost)
+    }
+
     /// The diagnostic, with the place in the scope's own file. Looks at the database for near names, so it is for the
     /// failing path only.
     pub fn into_diagnostic(self, scope: &Arc<Scope>) -> Box<Diagnostic> {

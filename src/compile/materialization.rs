@@ -10,6 +10,8 @@ use crate::jinja::{MacroDef, Value};
 pub struct Found {
     pub macro_def: Arc<MacroDef>,
     pub value: Value,
+    /// It comes with us.
+    pub embedded: bool,
 }
 
 /// How near a package is: the root project wins over installed packages, those over embedded ones.
@@ -55,7 +57,7 @@ pub(super) fn find(runtime: &Runtime, materialized: &str) -> Option<Found> {
         return find_without_installed(runtime, materialized, &kinds);
     }
     let value = runtime.library.value(&found.package, &found.name)?;
-    Some(Found { macro_def: found.clone(), value })
+    Some(Found { macro_def: found.clone(), value, embedded: locality == Locality::Embedded })
 }
 
 fn find_without_installed(runtime: &Runtime, materialized: &str, kinds: &[&str]) -> Option<Found> {
@@ -66,7 +68,7 @@ fn find_without_installed(runtime: &Runtime, materialized: &str, kinds: &[&str])
         own.iter().find_map(|package| {
             let macro_def = runtime.library.get(&package.name, &name)?.clone();
             let value = runtime.library.value(&package.name, &name)?;
-            Some(Found { macro_def, value })
+            Some(Found { macro_def, value, embedded: package.embedded })
         })
     })
 }

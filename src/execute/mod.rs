@@ -14,6 +14,7 @@ mod materialize;
 mod operation;
 mod prepare;
 mod preview;
+mod recover;
 pub mod result;
 mod run;
 mod test;

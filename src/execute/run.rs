@@ -1,7 +1,7 @@
 //! One run from its first hook to its last file.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -11,12 +11,13 @@ use super::coordinator::{self, Runner, Work};
 use super::hooks::{self, When};
 use super::result::{BatchResults, NodeRef, NodeResult, RunResults, Status};
 use super::worker::Worker;
-use super::{CancelToken, Event, EventSink, prepare};
+use super::{CancelToken, Event, EventSink, prepare, recover};
+use crate::adapter::journal::Journal;
 use crate::compile::Runtime;
 use crate::diag::{Code, Diagnostic};
 use crate::manifest::ResourceType;
 use crate::manifest::event_time::Window;
-use crate::plan::{Plan, Verb};
+use crate::plan::{Plan, Step, Verb};
 
 /// What the command line says about running.
 #[derive(Debug, Clone)]
@@ -73,15 +74,20 @@ pub fn run(job: &Job) -> RunResults {
         // Each statement that could not be stopped ends by itself; its node is still reported.
         let _ = pool.cancel_all();
     });
+    let journal = Arc::new(OnceLock::new());
     let runner: Arc<dyn Runner> = Arc::new(Worker {
+        journal: journal.clone(),
         runtime: job.runtime.clone(),
         verb: job.plan.verb,
         settings: job.settings.clone(),
         events: job.events.clone(),
         audits: Arc::new(Audits::new(job.plan.audits.clone())),
     });
-    go(job, &runner, &mut outcome);
+    go(job, &runner, &journal, &mut outcome);
     job.cancel.detach();
+    if let Some(journal) = journal.get() {
+        journal.close();
+    }
     let mut diagnostics = outcome.diagnostics;
     diagnostics.extend(job.runtime.finish_files());
     let elapsed = clock.elapsed().as_secs_f64();
@@ -108,7 +114,7 @@ struct Outcome {
     hooks: usize,
 }
 
-fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
+fn go(job: &Job, runner: &Arc<dyn Runner>, journal: &OnceLock<Arc<Journal>>, outcome: &mut Outcome) {
     let verb = job.plan.verb;
     let target = job.runtime.project.profile.target_name.clone();
     let nodes = job.plan.steps.len();
@@ -118,6 +124,15 @@ fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
     {
         outcome.diagnostics.push(*diagnostic);
         return;
+    }
+    if builds(verb) && job.plan.steps.iter().any(|step| is_journaled(job, step)) {
+        match recover::open(&job.runtime) {
+            Ok(opened) => opened.into_iter().for_each(|opened| drop(journal.set(opened))),
+            Err(diagnostic) => {
+                outcome.diagnostics.push(*diagnostic);
+                return;
+            }
+        }
     }
     if has_hooks(verb) {
         let start = hooks::run(job, When::Start, &[]);
@@ -148,6 +163,16 @@ fn go(job: &Job, runner: &Arc<dyn Runner>, outcome: &mut Outcome) {
         let end = hooks::run(job, When::End, &outcome.results[outcome.hooks..]);
         outcome.hooks += end.results.len();
         outcome.results.extend(end.results);
+    }
+}
+
+/// Whether the step builds something that can be left half done. A view is there or not.
+fn is_journaled(job: &Job, step: &Step) -> bool {
+    let Some(node) = job.runtime.manifest.node(&step.unique_id) else { return false };
+    match node.resource_type {
+        ResourceType::Model => !node.is_ephemeral() && node.config.materialized() != "view",
+        ResourceType::Seed | ResourceType::Snapshot => true,
+        _ => false,
     }
 }
 

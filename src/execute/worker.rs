@@ -1,6 +1,6 @@
 //! One step on one thread.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::Utc;
@@ -11,10 +11,13 @@ use super::batches::Batches;
 use super::coordinator::Runner;
 use super::result::{NodeRef, NodeResult, Status, Timing};
 use super::run::Settings;
-use super::{Event, EventSink, Phase, clone, materialize, test, unit_test};
+use super::{Event, EventSink, Phase, clone, materialize, recover, test, unit_test};
+use crate::adapter::journal::{Journal, Unit};
+use crate::adapter::session::{Known, Session};
 use crate::adapter::{DbError, DbErrorKind, Relation, RelationType};
 use crate::compile::results::response_json;
 use crate::compile::{Batch, Compiled, Failure, Runtime, Scope, Subject, UnitScope};
+use crate::diag::log::{Detail, Level, LogEntry};
 use crate::diag::{Code, Diagnostic};
 use crate::manifest::event_time::Microbatch;
 use crate::manifest::{Node, Resource, ResourceType};
@@ -29,6 +32,8 @@ pub struct Worker {
     /// Hears what a node comes to while it runs.
     pub events: Arc<dyn EventSink>,
     pub audits: Arc<Audits>,
+    /// Set before the first node, where one is kept.
+    pub journal: Arc<OnceLock<Arc<Journal>>>,
 }
 
 /// How a node ended, before it is made a [`NodeResult`].
@@ -44,13 +49,19 @@ pub struct Ending {
 
 /// Times and findings of a step at work.
 struct Attempt {
+    /// From 1.
+    number: u32,
+    known: Known,
     timing: Vec<Timing>,
     compiled: Option<Arc<Compiled>>,
     /// `table` of `dbt_mysql`, once it is known.
     materialization: Option<String>,
 }
 
-/// A deadlock or lock wait is tried again this many times.
+/// Their macros come with us, and move rows in one transaction.
+const KNOWN_STRATEGIES: [&str; 6] = ["default", "append", "delete+insert", "merge", "insert_overwrite", "microbatch"];
+
+/// A deadlock, a lock wait or a lost connection is tried again this many times.
 pub(super) const RETRIES: u32 = 4;
 
 impl Runner for Worker {
@@ -155,7 +166,8 @@ impl Worker {
     ) -> Result<(NodeResult, bool), Failure> {
         let started = Instant::now();
         let scope = self.runtime.audit(test, outer, built);
-        let mut attempt = Attempt { timing: Vec::new(), compiled: None, materialization: None };
+        let mut attempt =
+            Attempt { number: 1, known: Known::Well, timing: Vec::new(), compiled: None, materialization: None };
         let outcome = match self.once(&scope, Some(test), &mut attempt) {
             Err(failure) if failure.database.as_ref().is_some_and(|error| self.concerns_all(error)) => {
                 return Err(failure);
@@ -205,10 +217,11 @@ impl Worker {
     /// Tries again after a deadlock where that repeats nothing that has been committed.
     fn attempts(&self, name: NodeRef, node: Option<&Arc<Node>>, new_scope: impl Fn() -> Arc<Scope>) -> NodeResult {
         let started = Instant::now();
-        let mut tried = 0;
+        let (mut tried, mut known) = (0, Known::Well);
         loop {
             let scope = new_scope();
-            let mut attempt = Attempt { timing: Vec::new(), compiled: None, materialization: None };
+            let mut attempt =
+                Attempt { number: tried + 1, known, timing: Vec::new(), compiled: None, materialization: None };
             let outcome = self.once(&scope, node, &mut attempt);
             if let Some(session) = scope.used_session() {
                 session.close_transaction_after_error();
@@ -218,18 +231,29 @@ impl Worker {
             {
                 self.runtime.pool.note_conflict();
             }
+            let is_lost = outcome.as_ref().is_err_and(Failure::is_lost);
+            if is_lost {
+                known = Known::Badly;
+            }
             match outcome {
                 Err(failure) if tried < RETRIES && self.may_retry(&scope, node, &failure) => {
-                    scope.drop_leftovers();
+                    // Of a lost connection, the next attempt does that, when it has the lock.
+                    if !is_lost {
+                        scope.drop_leftovers();
+                    }
                     tried += 1;
+                    self.tell_retry(&scope, &failure, tried);
+                    leave(&scope);
                     pause(tried);
                 }
                 outcome => {
                     let failed = outcome.is_err();
                     let result = self.result(name, &scope, attempt, outcome, started);
-                    if failed {
+                    let has_lock = || scope.used_session().is_some_and(|session| session.enter_again().is_ok());
+                    if failed && (!is_lost || has_lock()) {
                         scope.drop_leftovers();
                     }
+                    leave(&scope);
                     return result;
                 }
             }
@@ -245,6 +269,7 @@ impl Worker {
         let started_at = Utc::now();
         if self.verb == Verb::Clone {
             // The node's own SQL is not looked at.
+            self.enter(scope, node, attempt)?;
             let ending = clone::run(scope, &mut attempt.materialization);
             attempt.timing.push(Timing { name: "execute", started_at, completed_at: Utc::now() });
             return ending;
@@ -255,6 +280,7 @@ impl Worker {
         attempt.compiled = Some(compiled);
         let resource_type = node.map_or(ResourceType::UnitTest, |node| node.resource_type);
         tell(Phase::Executing);
+        self.enter(scope, node, attempt)?;
         let started_at = Utc::now();
         let ending = match (self.verb, resource_type) {
             (Verb::Compile | Verb::Show, _) | (_, ResourceType::Analysis) => Ok(Ending::default()),
@@ -266,17 +292,65 @@ impl Worker {
         ending
     }
 
+    /// Takes the lock of what is built, where a journal is kept, and undoes what a dead run has half done.
+    fn enter(&self, scope: &Arc<Scope>, node: Option<&Arc<Node>>, attempt: &Attempt) -> Result<(), Failure> {
+        let (Some(journal), Some(node)) = (self.journal.get(), node) else { return Ok(()) };
+        let builds = matches!(node.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot);
+        if !builds || node.is_ephemeral() || matches!(self.verb, Verb::Compile | Verb::Show) {
+            return Ok(());
+        }
+        if node.resource_type == ResourceType::Model && node.config.materialized() == "view" {
+            // One statement makes or replaces a view.
+            let existing = scope.existing()?;
+            if existing.is_none_or(|relation| relation.is(RelationType::View)) {
+                return Ok(());
+            }
+        }
+        let relation = self.runtime.node_relation(node);
+        let unit = Unit {
+            schema: relation.schema.unwrap_or_default(),
+            identifier: relation.identifier.unwrap_or_default(),
+            batch: scope.batch().map(|batch| batch.id()),
+            node: node.unique_id.to_string(),
+        };
+        scope.session()?.enter(journal, unit.clone(), attempt.number, attempt.known)?;
+        recover::restore(scope, &unit)
+    }
+
     /// Safe to repeat: nothing of the user's ran (hooks), and what did run can run again.
     fn may_retry(&self, scope: &Scope, node: Option<&Arc<Node>>, failure: &Failure) -> bool {
         let Some(error) = &failure.database else { return false };
-        if !self.runtime.adapter().is_transient(error) || self.runtime.pool.is_cancelled() {
+        let is_transient = self.runtime.adapter().is_transient(error);
+        if !(is_transient || error.lost) || self.runtime.pool.is_cancelled() {
             return false;
         }
         let Some(node) = node else { return true };
         let hooks =
             ["pre-hook", "post-hook"].iter().any(|key| scope.runs_hooks(key) && !node.config.hooks(key).is_empty());
-        let repeatable = matches!(node.config.materialized(), "view" | "table" | "test");
-        !hooks && (repeatable || scope.stored("main").is_none())
+        if hooks {
+            return false;
+        }
+        if matches!(node.config.materialized(), "view" | "table" | "test") {
+            return true;
+        }
+        if scope.used_session().is_some_and(Session::has_committed) {
+            return false;
+        }
+        // Whose rows are moved in one transaction, by statements that are known.
+        let is_ours = self.runtime.materialization(node.config.materialized()).is_some_and(|found| found.embedded);
+        let strategy = node.config.get("incremental_strategy").and_then(serde_json::Value::as_str);
+        let known_strategy = strategy.is_none_or(|strategy| KNOWN_STRATEGIES.contains(&strategy));
+        let is_unit = is_ours && known_strategy && self.journal.get().is_some();
+        is_unit || (is_transient && scope.stored("main").is_none())
+    }
+
+    fn tell_retry(&self, scope: &Scope, failure: &Failure, tried: u32) {
+        let why = failure.database.as_ref().map(ToString::to_string).unwrap_or_default();
+        let text = format!("Trying {} again ({tried} of {RETRIES}): {why}", scope.subject.describe());
+        let node = scope.subject.unique_id().map(|id| &**id);
+        let (level, thread) = (Level::Debug, Some(scope.thread()));
+        let entry = LogEntry { level, node, thread, event: "Note", text: &text, detail: Detail::Message };
+        self.runtime.log.write(&entry);
     }
 
     fn result(
@@ -340,6 +414,13 @@ impl Worker {
             diagnostic: Some(diagnostic),
             ..Ending::default()
         }
+    }
+}
+
+/// Others need not wait until the session is used for something else.
+fn leave(scope: &Scope) {
+    if let Some(session) = scope.used_session() {
+        session.leave();
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) fn statement_error(error: Error) -> DbError {
     match error {
         Error::MySqlError(error) => server_error(error),
         other if is_lost(&other) => {
-            DbError::new(DbErrorKind::Connection, format!("the connection was lost: {}", plain(&other)))
+            let message = format!("the connection was lost: {}", plain(&other));
+            DbError { lost: true, ..DbError::new(DbErrorKind::Connection, message) }
         }
         other => DbError::new(DbErrorKind::Other, plain(&other)),
     }
@@ -32,6 +33,7 @@ pub(super) fn connect_error(error: Error, credentials: &Credentials) -> DbError 
     let mut db_error = statement_error(error);
     // Whatever is wrong, it is the connection that could not be made.
     db_error.kind = DbErrorKind::Connection;
+    db_error.lost = false;
     let reason = db_error.message.strip_prefix("the connection was lost: ").unwrap_or(&db_error.message);
     // The driver names the address as well.
     let reason = match reason.strip_prefix("Could not connect to address ") {
@@ -155,7 +157,8 @@ fn server_error(error: MySqlError) -> DbError {
     let identifier = identifier(code, &message);
     let line = if code == 1064 { line(&message) } else { None };
     let help = help(code, identifier.as_deref()).or_else(|| advice(code, &message).map(str::to_owned));
-    DbError { code: code.into(), state, identifier, line, help, ..DbError::new(kind(code), message) }
+    let lost = is_lost_code(code);
+    DbError { code: code.into(), state, identifier, line, help, lost, ..DbError::new(kind(code), message) }
 }
 
 fn kind(code: u16) -> DbErrorKind {

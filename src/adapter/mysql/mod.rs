@@ -8,6 +8,7 @@ mod credentials;
 mod doctor;
 mod encryption;
 mod error;
+mod journal;
 mod literal;
 mod locks;
 mod replica;
@@ -47,6 +48,8 @@ const MAX_IDENTIFIER: usize = 64;
 const SMALLEST_PACKET: usize = 1 << 20;
 /// The longest comment of a table, in characters.
 const LONGEST_TABLE_COMMENT: usize = 2048;
+/// How often a session that is lost while it is set up is opened anew.
+const SET_UP_RETRIES: u32 = 2;
 /// Room in a packet beside the statement's own text: protocol bytes and the query comment.
 const PACKET_RESERVE: usize = 16 << 10;
 /// A statement need not be larger than this, however much the server takes.
@@ -143,12 +146,19 @@ impl Adapter for MySqlAdapter {
     }
 
     fn connect(&self, _name: &str) -> DbResult<Box<dyn Connection>> {
-        let mut conn = self.server.open()?;
-        self.server.set_up(&mut conn).map_err(|error| {
-            let message = format!("cannot set up a session on `{}`: {error}", self.server.credentials.address());
-            DbError { message, kind: DbErrorKind::Connection, ..error }
-        })?;
-        Ok(Box::new(MySqlConnection::new(conn, self.server.clone())))
+        let mut tried = 0;
+        loop {
+            let mut conn = self.server.open()?;
+            match self.server.set_up(&mut conn) {
+                Ok(()) => return Ok(Box::new(MySqlConnection::new(conn, self.server.clone()))),
+                Err(error) if error.lost && tried < SET_UP_RETRIES => tried += 1,
+                Err(error) => {
+                    let address = self.server.credentials.address();
+                    let message = format!("cannot set up a session on `{address}`: {error}");
+                    return Err(DbError { message, kind: DbErrorKind::Connection, ..error });
+                }
+            }
+        }
     }
 
     /// Without an offset: MariaDB knows none in literals, and MySQL would move the time to the session's zone.
@@ -334,6 +344,10 @@ impl Adapter for MySqlAdapter {
 
     fn is_crowded(&self, error: &DbError) -> bool {
         error::is_crowded(error.code, &error.message)
+    }
+
+    fn journal(&self) -> Option<&'static dyn super::journal::Statements> {
+        self.capabilities().named_locks.then_some(&journal::Statements)
     }
 
     fn is_transient(&self, error: &DbError) -> bool {

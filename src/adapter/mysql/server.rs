@@ -294,6 +294,7 @@ pub(super) fn capabilities(version: &str, comment: &str) -> Capabilities {
         long_keys: false,
         json_type: !mariadb,
         statement_limit: if mariadb { StatementLimit::SetStatement } else { StatementLimit::Hint },
+        named_locks: matches!(product, Product::MySql | Product::MariaDb),
     };
     match product {
         Product::MySql | Product::MariaDb => related,

@@ -1,0 +1,263 @@
+"""Connections that are cut at every statement of every kind of build, and clients that are killed there."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import headwater as hw
+import pytest
+from conftest import Warehouse, write_project
+from proxy import Cut, Plan, Proxy
+from test_crashes import leftovers
+
+KINDS = {
+    "table": {"models/m.sql": "{{ config(materialized='table') }} select * from {{ var('raw') }}.src"},
+    "append": {
+        "models/m.sql": """
+            {{ config(materialized='incremental', incremental_strategy='append') }} select * from {{ var('raw') }}.src
+            {% if is_incremental() %}where updated_at > (select max(updated_at) from {{ this }}){% endif %}
+        """
+    },
+    "keyed": {
+        "models/m.sql": """
+            {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='id') }}
+            select * from {{ var('raw') }}.src
+            {% if is_incremental() %}where updated_at > (select max(updated_at) from {{ this }}){% endif %}
+        """
+    },
+    "snapshot": {
+        "snapshots/m.yml": "snapshots: [{name: m, relation: \"source('raw', 'src')\", "
+        "config: {unique_key: id, strategy: timestamp, updated_at: updated_at}}]",
+        "models/raw.yml": "sources: [{name: raw, schema: \"{{ var('raw') }}\", tables: [{name: src}]}]",
+    },
+    "microbatch": {
+        "models/raw.yml": "sources: [{name: raw, schema: \"{{ var('raw') }}\", "
+        "tables: [{name: src, config: {event_time: happened_at}}]}]",
+        "models/m.sql": """
+            {{ config(materialized='incremental', incremental_strategy='microbatch', event_time='happened_at',
+                      batch_size='day', begin='2024-01-01') }} select * from {{ source('raw', 'src') }}
+        """,
+    },
+    "seed": {"seeds/m.csv": "id,name\n1,one\n2,two\n"},
+}
+DAYS = {"event_time_start": "2024-01-01", "event_time_end": "2024-01-03"}
+Row = tuple[int, int, dt.datetime, dt.datetime]
+
+
+class World:
+    """A source that changes step by step, and what each kind of model must then hold."""
+
+    def __init__(self, warehouse: Warehouse, kind: str) -> None:
+        self.warehouse, self.kind, self.steps = warehouse, kind, 0
+        self.raw = f"{warehouse.schema}_raw"
+        self.rows: dict[int, Row] = {}
+        self.history: list[Row] = []
+        warehouse.rows(f"create database {self.raw}")
+        warehouse.rows(
+            f"create table {self.raw}.src (id int, amount int, happened_at datetime, updated_at datetime) engine=InnoDB"
+        )
+        for _ in range(3):
+            self.step()
+
+    def step(self) -> None:
+        """One new row, and one that changes."""
+        self.steps += 1
+        number, now = self.steps, dt.datetime(2024, 6, 1) + dt.timedelta(seconds=self.steps)
+        changed = [(number, number, dt.datetime(2024, 1, 1 + number % 2, 5), now)]
+        if old := self.rows.get(number - 2):
+            changed.append((old[0], old[1] + 100, old[2], now))
+        for row in changed:
+            self.rows[row[0]] = row
+            self.warehouse.rows(f"delete from {self.raw}.src where id = {row[0]}")
+            self.warehouse.rows(f"insert into {self.raw}.src values ({row[0]}, {row[1]}, '{row[2]}', '{row[3]}')")
+        self.history += changed
+
+    def forget(self) -> None:
+        """Start anew, as if there had never been a run."""
+        self.warehouse.rows(f"drop table if exists {self.warehouse.schema}.m")
+        self.history = list(self.rows.values())
+
+    def expected(self) -> list[Any]:
+        if self.kind == "seed":
+            return [(1, "one"), (2, "two")]
+        return sorted(self.history if self.kind in ("append", "snapshot") else self.rows.values())
+
+    def built(self) -> list[Any]:
+        columns = "id, name" if self.kind == "seed" else "id, amount, happened_at, updated_at"
+        return sorted(self.warehouse.rows(f"select {columns} from {self.warehouse.schema}.m"))
+
+    def problems(self) -> list[str]:
+        """What is wrong with what is there."""
+        found = []
+        if self.built() != self.expected():
+            found.append(f"rows: {self.built()} instead of {self.expected()}")
+        if self.kind == "snapshot":
+            (count,) = self.warehouse.rows(
+                f"select count(*) from {self.warehouse.schema}.m where dbt_valid_to is null"
+            )[0]
+            if count != len(self.rows):
+                found.append(f"{count} open versions of {len(self.rows)} rows")
+        if left := leftovers(self.warehouse):
+            found.append(f"left over: {left}")
+        return found
+
+
+@pytest.fixture
+def proxy(server: Warehouse) -> Iterator[Proxy]:
+    opened = Proxy(server.address["unix_socket"])
+    yield opened
+    opened.close()
+
+
+def project(warehouse: Warehouse, proxy: Proxy, kind: str) -> Path:
+    output = {**warehouse.output, "unix_socket": proxy.path, "ssl_disabled": True, "threads": 1}
+    settings = json.dumps(
+        {"name": "shop", "version": "1.0", "profile": "shop", "vars": {"raw": f"{warehouse.schema}_raw"}}
+    )
+    return write_project(warehouse.folder / "shop", {"dbt_project.yml": settings, **KINDS[kind]}, output)
+
+
+def options(kind: str) -> dict[str, Any]:
+    return DAYS if kind == "microbatch" else {}
+
+
+def build(folder: Path, kind: str) -> str:
+    """What went wrong."""
+    try:
+        results = hw.Project(folder).build(**options(kind))
+    except hw.HeadwaterError as problem:
+        return str(problem)
+    found = [str(result.message) for result in results if result.status not in ("success", "pass")]
+    return "\n".join(found) or ("" if results.success else "it failed without a reason")
+
+
+def of_the_node(statement: str) -> bool:
+    return '"node_id"' in statement
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_connection_that_is_cut_at_every_statement(server: Warehouse, proxy: Proxy, kind: str) -> None:
+    """The run recovers by itself, and nothing is lost, doubled or left over."""
+    world = World(server, kind)
+    folder = project(server, proxy, kind)
+    problems: list[str] = []
+    # What comes before and after the nodes is the same for all kinds.
+    matches = (lambda _: True) if kind == "table" else of_the_node
+    rounds = [(False, Cut.AFTER)] if kind in ("seed", "table") else [(False, Cut.AFTER), (False, Cut.DURING)]
+    if kind in ("table", "snapshot"):
+        rounds.insert(0, (True, Cut.AFTER))
+    world.forget()
+    assert not build(folder, kind)
+    for first, cut in rounds:
+        for at in range(100):
+            world.step()
+            if first:
+                world.forget()
+            plan = Plan(at, cut, matches)
+            proxy.expect(plan)
+            failed = build(folder, kind)
+            if plan.seen <= at:
+                assert not failed
+                break
+            met = [statement for statement in proxy.statements if matches(statement)][at]
+            where = f"first={first} {cut} at {at}: {met!r}"
+            if failed:
+                problems.append(f"{where}: {failed}")
+                proxy.expect(None)
+                assert not build(folder, kind)
+            problems += [f"{where}: {problem}" for problem in world.problems()]
+    assert problems == [], "\n".join(problems)
+
+
+def changes_something(statement: str) -> bool:
+    return of_the_node(statement) and "\nselect" not in statement.split("*/")[1][:20]
+
+
+@pytest.mark.parametrize("kind", ["table", "append", "snapshot", "microbatch"])
+def test_a_client_that_is_killed_at_every_statement_that_changes_something(
+    server: Warehouse, proxy: Proxy, kind: str
+) -> None:
+    world = World(server, kind)
+    folder = project(server, proxy, kind)
+    world.forget()
+    assert not build(folder, kind)
+    program = f"import headwater; headwater.Project({str(folder)!r}).build(**{options(kind)!r})"
+    problems: list[str] = []
+    for at in range(100):
+        world.step()
+        plan = Plan(at, Cut.HOLD, changes_something)
+        proxy.expect(plan)
+        process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        while process.poll() is None and not plan.answered.wait(0.01):
+            pass
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        proxy.expect(None)
+        problems += filter(None, [build(folder, kind)])
+        problems += [f"{at}: {problem}" for problem in world.problems()]
+        if plan.seen <= at:
+            break
+    assert at > 3
+    assert problems == [], "\n".join(problems)
+
+
+def sleeping(server: Warehouse) -> list[tuple[Any, ...]]:
+    """The server's connections that are busy with a statement of this test."""
+    statements = server.rows("select id, info from information_schema.processlist where id <> connection_id()")
+    return [(number, info) for number, info in statements if info and "sleep(50)" in info and server.schema in info]
+
+
+def test_what_a_killed_run_leaves_is_cleared_though_its_model_is_gone(server: Warehouse) -> None:
+    slow = {
+        "models/slow.sql": "{{ config(materialized='table') }} select count(*) as n from (select sleep(50)) as s",
+        "models/kept.sql": "{{ config(materialized='table') }} select 1 as n",
+    }
+    first = server.project(slow)
+    first.run(select="kept").raise_for_failures()
+    program = f"import headwater; headwater.Project({str(first.project_dir)!r}).run()"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    while process.poll() is None and not sleeping(server):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    # The server goes on with the statement of a client that is gone.
+    assert sleeping(server)
+    # As a swap in two steps would leave it.
+    server.rows(f"create table {server.schema}.slow__dbt_backup as select 7 as n")
+    other = server.project({"models/other.sql": "{{ config(materialized='table') }} select 2 as n"}, "other")
+    other.run().raise_for_failures()
+    assert sleeping(server) == []
+    assert server.rows(f"select n from {server.schema}.slow") == [(7,)]
+    assert leftovers(server) == []
+
+
+def test_two_runs_at_once_build_one_table_after_the_other(server: Warehouse) -> None:
+    model = """
+        {{ config(materialized='incremental', incremental_strategy='append') }}
+        select 1 as n from (select sleep(0.5)) as s
+    """
+    projects = [server.project({"models/grown.sql": model}, name) for name in ("left", "right")]
+    told: list[str] = []
+    for one in projects:
+        one.callbacks.append(lambda event: told.append(event.info.msg))
+    rounds = 2
+    for _ in range(rounds):
+        with ThreadPoolExecutor(len(projects)) as pool:
+            for results in pool.map(lambda one: one.run(), projects):
+                results.raise_for_failures()
+    # Each run adds a row; none is lost or doubled, though the first two both began before there was a table.
+    assert server.rows(f"select count(*) from {server.schema}.grown") == [(rounds * len(projects),)]
+    waited = [text for text in told if text.startswith(f"Waiting for {server.schema}.grown")]
+    assert len(waited) >= 1
+    assert f"process {os.getpid()}" in waited[0]
+    assert leftovers(server) == []
