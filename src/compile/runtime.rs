@@ -1,8 +1,8 @@
 //! What all nodes of an invocation share.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::{Map, Value as Json};
 
@@ -92,6 +92,8 @@ pub struct Runtime {
     /// Texts that are in no file of their own, such as `{{ test_not_null(…) }}`: many nodes share them.
     templates: Mutex<HashMap<Arc<str>, Template>>,
     comment: Option<Template>,
+    /// What contracts declare foreign keys to.
+    pub(super) parents: OnceLock<HashSet<UniqueId>>,
     /// Which variables each node's renders asked for.
     inputs: Mutex<HashMap<UniqueId, Arc<Inputs>>>,
 }
@@ -114,6 +116,7 @@ impl Runtime {
             ephemeral: Mutex::default(),
             materializations: Mutex::default(),
             templates: Mutex::default(),
+            parents: OnceLock::new(),
             inputs: Mutex::default(),
             project,
             manifest,

@@ -24,21 +24,21 @@ pub fn is_referred(error: &DbError) -> bool {
     REFERRED.contains(&error.code)
 }
 
-/// Whether a contract of the project declares a foreign key to the subject: only then is the server asked.
+/// Whether a contract of the project may declare a foreign key to the subject: only then is the server asked.
 fn is_parent(scope: &Scope) -> bool {
     let Some(node) = scope.subject.node() else { return false };
-    let declares = |child: &Node| {
+    let is_key = |rule: &serde_json::Value| rule.get("type").and_then(serde_json::Value::as_str) == Some("foreign_key");
+    let has_keys = |child: &Node| {
         let Kind::Model(model) = &child.detail else { return false };
+        let columns = child.columns.values().flat_map(|column| &column.constraints);
         child.config.contract_enforced()
-            && child.depends_on_nodes.contains(&node.unique_id)
-            && (child.config.get("foreign_keys").is_some()
-                || model
-                    .constraints
-                    .iter()
-                    .chain(child.columns.values().flat_map(|column| &column.constraints))
-                    .any(|rule| rule.get("type").and_then(serde_json::Value::as_str) == Some("foreign_key")))
+            && (child.config.get("foreign_keys").is_some() || model.constraints.iter().chain(columns).any(is_key))
     };
-    scope.runtime.manifest.nodes.values().any(|child| declares(child))
+    let parents = scope.runtime.parents.get_or_init(|| {
+        let children = scope.runtime.manifest.nodes.values().filter(|child| has_keys(child));
+        children.flat_map(|child| child.depends_on_nodes.iter().cloned()).collect()
+    });
+    parents.contains(&node.unique_id)
 }
 
 /// The foreign keys of other tables to `existing`.
