@@ -102,8 +102,10 @@ impl Pool {
     pub fn cancel_all(&self) -> DbResult<()> {
         self.cancelled.store(true, Ordering::SeqCst);
         // Stopping a statement takes a session of its own, for which a full server has no room.
-        lock(&self.idle).clear();
-        self.reading.close_idle();
+        if self.crowd.was_refused() || self.adapter.max_sessions().is_some() {
+            lock(&self.idle).clear();
+            self.reading.close_idle();
+        }
         let mut told = Ok(());
         for attempt in 0..CANCEL_ATTEMPTS {
             let running: Vec<Running> = lock(&self.running).values().cloned().collect();

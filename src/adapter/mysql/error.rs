@@ -280,6 +280,12 @@ mod tests {
     }
 
     #[test]
+    fn a_mix_of_collations_is_explained() {
+        let mixed = error(1267, "Illegal mix of collations (latin1_swedish_ci,IMPLICIT) and (utf8mb4_bin,IMPLICIT)");
+        assert!(mixed.help.is_some_and(|help| help.contains("`headwater debug`")));
+    }
+
+    #[test]
     fn a_lost_connection_is_told_from_a_failed_statement() {
         assert_eq!(error(2013, "Lost connection").kind, DbErrorKind::Connection);
         assert_eq!(error(1213, "Deadlock found").kind, DbErrorKind::Lock);

@@ -17,6 +17,8 @@ use crate::adapter::relation::push_quoted;
 use crate::adapter::{Capabilities, DbError, DbErrorKind, DbResult, StatementLimit, Swap, Upsert};
 
 const UNKNOWN_DATABASE: u16 = 1049;
+/// The major version since which MySQL has common table expressions.
+const FIRST_WITH_CTES: u32 = 8;
 /// Before the first retry of a connection; doubled for each further one, up to [`LONGEST_PAUSE`] times as long.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: u32 = 40;
@@ -140,6 +142,7 @@ impl Server {
     pub fn set_up(&self, conn: &mut Conn) -> DbResult<()> {
         let facts = self.send_set_up(conn)?;
         if self.facts.get().is_none() {
+            check_ctes(&facts.capabilities, conn)?;
             let mut capabilities = probe_spider(probe_md5(facts.capabilities, conn)?, conn)?;
             for (name, value) in &self.credentials.capabilities {
                 capabilities.set(name, value);
@@ -330,6 +333,26 @@ pub(super) fn capabilities(version: &str, comment: &str) -> Capabilities {
             statement_limit: StatementLimit::None,
             ..related
         },
+    }
+}
+
+/// Compiled models are full of common table expressions, which MySQL has since 8.0. Relatives of MySQL that call themselves
+/// 5.7 may have them all the same, so an old number is no proof.
+fn check_ctes(capabilities: &Capabilities, conn: &mut Conn) -> DbResult<()> {
+    let major = capabilities.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_none_or(|major| major >= FIRST_WITH_CTES) {
+        return Ok(());
+    }
+    match conn.query_drop("with one as (select 1 as n) select n from one") {
+        Ok(()) => Ok(()),
+        Err(Error::MySqlError(_)) => {
+            let Capabilities { product, version, .. } = capabilities;
+            let message = format!("{product} {version} knows no `with`, which models are compiled to");
+            let help =
+                "take MySQL 8.0, MariaDB 10.6 or later as the target; the old server can be a source, by replication";
+            Err(DbError { help: Some(help.to_owned()), ..DbError::new(DbErrorKind::Connection, message) })
+        }
+        Err(error) => Err(statement_error(error)),
     }
 }
 

@@ -101,6 +101,11 @@ impl Crowd {
         lowered
     }
 
+    /// Whether the server has pushed back before.
+    pub fn was_refused(&self) -> bool {
+        self.lock().told
+    }
+
     /// A deadlock, or a wait for a row that took too long. When they come one after the other, half of the sessions
     /// are enough.
     pub fn conflict(&self) -> Option<Lowered> {

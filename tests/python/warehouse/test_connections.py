@@ -160,6 +160,23 @@ def test_passwords_reach_the_server_with_tls_and_without(secured: Secured, tmp_p
                 assert (secured.version(tmp_path, **entries) != "") == (mode == "required")
 
 
+def test_a_unix_socket_says_who_one_is(secured: Secured, tmp_path: Path):
+    """root of the machine, without any password: `unix_socket` of MariaDB, `auth_socket` of MySQL."""
+    server = secured.warehouse
+    if server.kind == "mysql":
+        server.rows("install plugin auth_socket soname 'auth_socket.so'")
+    plugin, before = {
+        "mariadb": ("via unix_socket", "via mysql_native_password using ''"),
+        "mysql": ("with auth_socket", "with caching_sha2_password by ''"),
+    }[server.kind]
+    server.rows(f"alter user root@localhost identified {plugin}")
+    try:
+        project = hw.Project(write_project(tmp_path / "shop", {}, server.output))
+        assert project.query("select current_user() as u").fetchall() == [("root@localhost",)]
+    finally:
+        server.rows(f"alter user root@localhost identified {before}")
+
+
 def test_a_server_without_tls_is_refused_where_tls_is_asked_for(tmp_path: Path):
     with listening(greeting(tls=False)) as port:
         project = hw.Project(write_project(tmp_path / "a", {}, {**FAKE, "port": port, "ssl_mode": "required"}))
@@ -204,6 +221,37 @@ def test_unknown_login_plugins_are_named(tmp_path: Path):
         project = hw.Project(write_project(tmp_path / "a", {}, {**FAKE, "port": port}))
         with pytest.raises(hw.DatabaseError, match="the login plugin `auth_gssapi_client` is not supported"):
             project.query("select 1")
+
+
+def test_mysql5_is_mysql_and_its_macros_are_found(server: Warehouse):
+    """As dbt-mysql calls its adapter for 5.7; on a newer server it works as it always did."""
+    if server.kind != "mysql":
+        pytest.skip("the type is MySQL's")
+    files = {
+        "models/one.sql": "{{ config(materialized='table') }} select '{{ target.type }}' as kind, {{ hi() }} as words",
+        "macros/hi.sql": "{% macro hi() %}{{ adapter.dispatch('greet')() }}{% endmacro %}"
+        "{% macro default__greet() %}'default'{% endmacro %}{% macro mysql5__greet() %}'five'{% endmacro %}",
+    }
+    project = hw.Project(write_project(server.folder / "shop", files, {**server.output, "type": "mysql5"}))
+    assert project.build().success
+    assert server.rows(f"select kind, words from {server.schema}.one") == [("mysql5", "five")]
+
+
+def test_an_old_server_is_refused_by_what_it_cannot_do(tmp_path: Path):
+    with OldServer() as port:
+        project = hw.Project(write_project(tmp_path / "a", {}, {**FAKE, "type": "mysql5", "port": port}))
+        with pytest.raises(hw.DatabaseError, match=r"MySQL 5\.7\.44 knows no `with`"):
+            project.query("select 1")
+
+
+def test_columns_of_different_collations_are_explained(server: Warehouse):
+    server.rows(f"create database {server.schema}")
+    server.rows(f"create table {server.schema}.a (x varchar(9) collate utf8mb4_bin)")
+    server.rows(f"create table {server.schema}.b (x varchar(9) collate utf8mb4_unicode_ci)")
+    model = "{{ config(materialized='table') }} select a.x from {{ schema }}.a join {{ schema }}.b on a.x = b.x"
+    results = server.project({"models/mixed.sql": model}).build()
+    assert not results.success
+    assert "`headwater debug` lists the collations" in results[0].explain()
 
 
 def test_connecting_is_tried_again_and_the_first_error_told(server: Warehouse, tmp_path: Path):
@@ -281,6 +329,54 @@ class listening:
         for client in self.clients:
             client.close()
         self.thread.join(timeout=5)
+
+
+class OldServer:
+    """Answers as MySQL 5.7 does: every statement, but no `with`."""
+
+    def __enter__(self) -> int:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.serve, daemon=True).start()
+        return int(self.socket.getsockname()[1])
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def serve(self) -> None:
+        client, _ = self.socket.accept()
+        with client:
+            client.sendall(greeting(tls=False))
+            self.receive(client)
+            client.sendall(packet(2, OK))
+            while (command := self.receive(client)) and command[0] == 3:
+                client.sendall(self.answer(command[1:].decode()))
+
+    @staticmethod
+    def receive(client: socket.socket) -> bytes:
+        head = client.recv(4, socket.MSG_WAITALL)
+        return client.recv(int.from_bytes(head[:3], "little"), socket.MSG_WAITALL) if len(head) == 4 else b""
+
+    @staticmethod
+    def answer(script: str) -> bytes:
+        statements = [text.strip() for text in script.split(";") if text.strip()]
+        packets: list[bytes] = []
+        for at, statement in enumerate(statements):
+            more = 8 if at + 1 < len(statements) else 0
+            if statement.startswith("with"):
+                packets.append(b"\xff" + (1064).to_bytes(2, "little") + b"#42000You have an error in your SQL syntax")
+                break
+            if not statement.startswith("select"):
+                packets.append(b"\0\0\0" + (2 | more).to_bytes(2, "little") + b"\0\0")
+                continue
+            values = [b"5.7.44" if "version()" in name else b"1" for name in statement.split(",")]
+            column = b"\x03def\0\0\0\x01c\0\x0c\x2d\0\xff\0\0\0\xfd\0\0\0\0\0"
+            packets += [bytes([len(values)]), *[column for _ in values], b"\xfe\0\0\x02\0"]
+            packets += [b"".join(bytes([len(value)]) + value for value in values)]
+            packets += [b"\xfe\0\0" + (2 | more).to_bytes(2, "little")]
+        return b"".join(packet(number + 1, body) for number, body in enumerate(packets))
+
+
+OK = b"\0\0\0\x02\0\0\0"
 
 
 class Relay:

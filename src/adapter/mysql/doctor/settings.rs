@@ -216,9 +216,9 @@ pub(super) fn binlog(variables: &Variables, capabilities: &Capabilities) -> Vec<
             "`set global binlog_format = ROW` (or MIXED), also in the server's configuration",
         ));
     }
-    // MySQL before 8.0.21 refuses `create table … as select` where GTIDs must be consistent.
+    // MySQL before 8.0.21 refuses `create table … as select` where GTIDs must be consistent; others lack the variable.
     let number = numbers(&capabilities.version);
-    if variables.is_on("enforce_gtid_consistency") && number < [8, 0, 21] && !capabilities.version.contains("MariaDB") {
+    if variables.is_on("enforce_gtid_consistency") && number < [8, 0, 21] {
         findings.push(Finding::wrong(
             NAME,
             "`enforce_gtid_consistency` of this version refuses `create table … as select` (1786)",
