@@ -237,16 +237,9 @@ def test_mysql5_is_mysql_and_its_macros_are_found(server: Warehouse):
     assert server.rows(f"select kind, words from {server.schema}.one") == [("mysql5", "five")]
 
 
-def test_an_old_server_is_refused_by_what_it_cannot_do(tmp_path: Path):
-    with OldServer() as port:
-        project = hw.Project(write_project(tmp_path / "a", {}, {**FAKE, "type": "mysql5", "port": port}))
-        with pytest.raises(hw.DatabaseError, match=r"MySQL 5\.7\.44 knows no `with`"):
-            project.query("select 1")
-
-
 def test_columns_of_different_collations_are_explained(server: Warehouse):
     server.rows(f"create database {server.schema}")
-    server.rows(f"create table {server.schema}.a (x varchar(9) collate utf8mb4_bin)")
+    server.rows(f"create table {server.schema}.a (x varchar(9) collate utf8mb4_general_ci)")
     server.rows(f"create table {server.schema}.b (x varchar(9) collate utf8mb4_unicode_ci)")
     model = "{{ config(materialized='table') }} select a.x from {{ schema }}.a join {{ schema }}.b on a.x = b.x"
     results = server.project({"models/mixed.sql": model}).build()
@@ -329,54 +322,6 @@ class listening:
         for client in self.clients:
             client.close()
         self.thread.join(timeout=5)
-
-
-class OldServer:
-    """Answers as MySQL 5.7 does: every statement, but no `with`."""
-
-    def __enter__(self) -> int:
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self.serve, daemon=True).start()
-        return int(self.socket.getsockname()[1])
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-
-    def serve(self) -> None:
-        client, _ = self.socket.accept()
-        with client:
-            client.sendall(greeting(tls=False))
-            self.receive(client)
-            client.sendall(packet(2, OK))
-            while (command := self.receive(client)) and command[0] == 3:
-                client.sendall(self.answer(command[1:].decode()))
-
-    @staticmethod
-    def receive(client: socket.socket) -> bytes:
-        head = client.recv(4, socket.MSG_WAITALL)
-        return client.recv(int.from_bytes(head[:3], "little"), socket.MSG_WAITALL) if len(head) == 4 else b""
-
-    @staticmethod
-    def answer(script: str) -> bytes:
-        statements = [text.strip() for text in script.split(";") if text.strip()]
-        packets: list[bytes] = []
-        for at, statement in enumerate(statements):
-            more = 8 if at + 1 < len(statements) else 0
-            if statement.startswith("with"):
-                packets.append(b"\xff" + (1064).to_bytes(2, "little") + b"#42000You have an error in your SQL syntax")
-                break
-            if not statement.startswith("select"):
-                packets.append(b"\0\0\0" + (2 | more).to_bytes(2, "little") + b"\0\0")
-                continue
-            values = [b"5.7.44" if "version()" in name else b"1" for name in statement.split(",")]
-            column = b"\x03def\0\0\0\x01c\0\x0c\x2d\0\xff\0\0\0\xfd\0\0\0\0\0"
-            packets += [bytes([len(values)]), *[column for _ in values], b"\xfe\0\0\x02\0"]
-            packets += [b"".join(bytes([len(value)]) + value for value in values)]
-            packets += [b"\xfe\0\0" + (2 | more).to_bytes(2, "little")]
-        return b"".join(packet(number + 1, body) for number, body in enumerate(packets))
-
-
-OK = b"\0\0\0\x02\0\0\0"
 
 
 class Relay:
