@@ -405,13 +405,13 @@ impl Session {
         self.where_it_belongs(&mut lock(&self.state), |wire| wire.query_arrow(sql))
     }
 
-    /// Opens a transaction; does nothing inside one.
+    /// Opens a transaction; does nothing inside one, or where the server has none.
     pub fn begin(&self) -> DbResult<()> {
         self.begin_locked(&mut lock(&self.state))
     }
 
     fn begin_locked(&self, state: &mut State) -> DbResult<()> {
-        if !state.in_transaction {
+        if !state.in_transaction && self.pool.adapter.capabilities().transactions {
             self.repeating(state, |wire| wire.execute("begin", false))?;
             state.in_transaction = true;
         }
