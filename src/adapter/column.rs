@@ -207,7 +207,8 @@ impl Column {
     }
 
     fn integer_bytes(&self) -> Option<u32> {
-        let (.., bytes) = WIDTHS.iter().find(|(name, ..)| name.eq_ignore_ascii_case(&self.dtype))?;
+        let name = self.dtype.split_whitespace().next()?;
+        let (.., bytes) = WIDTHS.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name))?;
         Some(*bytes)
     }
 
