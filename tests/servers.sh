@@ -53,7 +53,7 @@ free_port() {
 # What both servers are told. Nothing has to survive a crash, so nothing is flushed.
 options() {
   printf '%s\n' --no-defaults --user="$(id -un)" --datadir="$data" --socket="$socket" --port="$1" \
-    --bind-address=127.0.0.1 --pid-file="$pidfile" --local-infile=1 --skip-log-bin --performance-schema=OFF \
+    --bind-address=127.0.0.1 --pid-file="$pidfile" --tmpdir="$home" --local-infile=1 --skip-log-bin --performance-schema=OFF \
     --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --innodb-buffer-pool-size=256M \
     ${HEADWATER_SERVER_FLAGS:-}
 }

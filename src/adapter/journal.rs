@@ -72,12 +72,22 @@ pub struct Entry<'a> {
     pub opened_at: &'a str,
 }
 
-/// The dialect of a server with named locks. `schema` is where the journal's table is.
+/// Where a journal's table may be.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub schema: String,
+    /// As it is written in statements.
+    pub table: String,
+}
+
+/// The dialect of a server with named locks. `table` is the journal's, as it is written in statements.
 pub trait Statements: Send + Sync {
-    /// Makes the table and the schema it is in, where they are missing.
-    fn create(&self, schema: &str) -> Vec<String>;
+    /// Where the journal of what is built into a schema may be, the best place first.
+    fn places(&self, schema: &str) -> Vec<Place>;
+    /// Makes the schema and the table, where they are missing.
+    fn create(&self, place: &Place) -> Vec<String>;
     /// Fails where the table is missing.
-    fn check(&self, schema: &str) -> String;
+    fn check(&self, table: &str) -> String;
     /// Takes the lock of the run: (taken, the server's time).
     fn live(&self, run: &str) -> String;
     /// (taken, holder's connection)
@@ -86,22 +96,22 @@ pub trait Statements: Send + Sync {
     /// Takes the unit's lock and writes its row, if it got the lock: (taken, holder's connection, the holder of our run's
     /// lock, and of the row as it was: run, host, pid, start, holder of that run's lock, whether it was not built by us
     /// and after our run began).
-    fn enter(&self, schema: &str, entry: &Entry<'_>, seconds: u32) -> String;
+    fn enter(&self, table: &str, entry: &Entry<'_>, seconds: u32) -> String;
     /// To be sent in the transaction that it testifies to.
-    fn committed(&self, schema: &str, unit: &Unit, token: &str) -> String;
+    fn committed(&self, table: &str, unit: &Unit, token: &str) -> String;
     /// (the token of the last transaction that was committed, run, connection)
-    fn evidence(&self, schema: &str, unit: &Unit) -> String;
+    fn evidence(&self, table: &str, unit: &Unit) -> String;
     /// Rows of dead runs: schema, identifier, batch, node, lock, run, holder's connection.
-    fn unfinished(&self, schema: &str, run: &str) -> String;
+    fn unfinished(&self, table: &str, run: &str) -> String;
     /// Says that all is done that a run began.
-    fn end(&self, schema: &str, run: &str, except: &[String]) -> String;
+    fn end(&self, table: &str, run: &str, except: &[String]) -> String;
     fn kill(&self, connection: u64) -> String;
 }
 
 /// The journal of one run.
 pub struct Journal {
     pub statements: &'static dyn Statements,
-    pub schema: String,
+    pub table: String,
     pub run: String,
     host: String,
     opened_at: String,
@@ -111,7 +121,7 @@ pub struct Journal {
 
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal").field("run", &self.run).field("schema", &self.schema).finish_non_exhaustive()
+        f.debug_struct("Journal").field("run", &self.run).field("table", &self.table).finish_non_exhaustive()
     }
 }
 
@@ -132,20 +142,12 @@ impl Journal {
     }
 
     fn open_once(adapter: &Arc<dyn Adapter>, statements: &'static dyn Statements, run: &str) -> DbResult<Arc<Self>> {
-        let schema = adapter.schema();
         let mut control = adapter.connect("journal")?;
         let opened_at = live(statements, control.as_mut(), run)?;
-        match control.execute(&statements.check(&schema), false) {
-            Err(error) if error.kind == DbErrorKind::UnknownTable => {
-                for sql in statements.create(&schema).iter().skip(usize::from(!lacks_schema(&error))) {
-                    control.execute(sql, false)?;
-                }
-            }
-            checked => drop(checked?),
-        }
+        let table = find(statements, control.as_mut(), &adapter.schema())?;
         Ok(Arc::new(Self {
             statements,
-            schema,
+            table,
             run: run.to_owned(),
             host: host(),
             opened_at,
@@ -184,7 +186,13 @@ impl Journal {
             attempt,
             opened_at: &self.opened_at,
         };
-        self.statements.enter(&self.schema, &entry, seconds)
+        self.statements.enter(&self.table, &entry, seconds)
+    }
+
+    /// Gives its session up while the run is being stopped: stopping a statement takes one, for which a full server may
+    /// have no other room.
+    pub fn make_room(&self) {
+        *self.control.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Says that the run has ended, and gives its session up.
@@ -192,7 +200,7 @@ impl Journal {
         let control = self.control.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut control) = control {
             // If it cannot be said any more, the next run finds out that nothing was left behind.
-            let _ = control.execute(&self.statements.end(&self.schema, &self.run, &[]), false);
+            let _ = control.execute(&self.statements.end(&self.table, &self.run, &[]), false);
         }
     }
 }
@@ -200,6 +208,31 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// The journal's table, made where it is missing: at the first place where this user may.
+fn find(statements: &dyn Statements, connection: &mut dyn Connection, schema: &str) -> DbResult<String> {
+    let mut refused = None;
+    for place in statements.places(schema) {
+        match check(statements, connection, &place) {
+            Ok(()) => return Ok(place.table),
+            Err(error) if error.kind == DbErrorKind::Permission => refused = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| DbError::new(DbErrorKind::Permission, "there is no place for a journal")))
+}
+
+fn check(statements: &dyn Statements, connection: &mut dyn Connection, place: &Place) -> DbResult<()> {
+    match connection.execute(&statements.check(&place.table), false) {
+        Err(error) if error.kind == DbErrorKind::UnknownTable => {
+            for sql in statements.create(place).iter().skip(usize::from(!lacks_schema(&error))) {
+                connection.execute(sql, false)?;
+            }
+            Ok(())
+        }
+        checked => checked.map(drop),
     }
 }
 

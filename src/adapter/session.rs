@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ pub use self::patience::Patience;
 use self::reading::Reading;
 
 use super::cache::RelationCache;
+use super::journal::Journal;
 use super::{
     Adapter, Cancel, Cell, Column, Connection, Constraint, DbError, DbErrorKind, DbResult, Described, ExistingIndex,
     ForeignKey, QueryResult, Relation, Renaming, SchemaName,
@@ -68,6 +69,8 @@ pub struct Pool {
     running: Mutex<HashMap<u64, Running>>,
     next_ticket: AtomicU64,
     cancelled: AtomicBool,
+    /// The run's journal, which has a session of its own.
+    journal: OnceLock<Weak<Journal>>,
 }
 
 impl Pool {
@@ -82,6 +85,7 @@ impl Pool {
             running: Mutex::default(),
             next_ticket: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
+            journal: OnceLock::new(),
         })
     }
 
@@ -98,13 +102,21 @@ impl Pool {
         Session { pool: self.clone(), label, state: Mutex::default() }
     }
 
+    /// Counts the session of the run's journal with those of the pool.
+    pub fn note_journal(&self, journal: &Arc<Journal>) {
+        // A pool is of one run, which has one journal.
+        let _ = self.journal.set(Arc::downgrade(journal));
+    }
+
+    fn journal(&self) -> Option<Arc<Journal>> {
+        self.journal.get()?.upgrade()
+    }
+
     /// Stops every running statement and refuses new ones. The error is the first of those servers that could not be told.
     pub fn cancel_all(&self) -> DbResult<()> {
         self.cancelled.store(true, Ordering::SeqCst);
-        // Stopping a statement takes a session of its own, for which a full server has no room.
         if self.crowd.was_refused() || self.adapter.max_sessions().is_some() {
-            lock(&self.idle).clear();
-            self.reading.close_idle();
+            self.make_room();
         }
         let mut told = Ok(());
         for attempt in 0..CANCEL_ATTEMPTS {
@@ -122,8 +134,20 @@ impl Pool {
                 self.log.write(&LogEntry { level, node: None, thread: None, event, text: name, detail });
             }
             told = running.iter().map(|(_, handle)| handle.cancel()).fold(Ok(()), Result::and);
+            if matches!(&told, Err(error) if self.adapter.is_crowded(error)) {
+                self.make_room();
+            }
         }
         told
+    }
+
+    /// Stopping a statement takes a session of its own, for which a full server has no room beside those that we keep.
+    fn make_room(&self) {
+        lock(&self.idle).clear();
+        self.reading.close_idle();
+        if let Some(journal) = self.journal() {
+            journal.make_room();
+        }
     }
 
     /// Takes statements again after [`Pool::cancel_all`], once those that ran have ended.
@@ -139,6 +163,8 @@ impl Pool {
     /// work; only when those stand still as well is it an error.
     fn take(&self, session: &Session) -> DbResult<Held> {
         let mut moved = Instant::now();
+        let of_journal = usize::from(self.journal().is_some());
+        let cap = self.adapter.max_sessions().map(|most| most.saturating_sub(of_journal));
         loop {
             if self.is_cancelled() {
                 return Err(DbError::cancelled());
@@ -146,7 +172,7 @@ impl Pool {
             if !lock(&self.running).is_empty() {
                 moved = Instant::now();
             }
-            let place = match self.crowd.enter(self.adapter.max_sessions()) {
+            let place = match self.crowd.enter(cap) {
                 Some(place) => place,
                 // Those at work may wait for this one.
                 None if moved.elapsed() > STANDSTILL => self.crowd.squeeze_in(),

@@ -20,6 +20,7 @@ pub fn open(runtime: &Arc<Runtime>) -> Result<Option<Arc<Journal>>, Box<Diagnost
     match Journal::open(runtime.adapter(), &runtime.project.invocation.id) {
         Ok(None) => Ok(None),
         Ok(Some(journal)) => {
+            runtime.pool.note_journal(&journal);
             let cleared = clear(&scope, &journal);
             cleared.map_err(|failure| failure.into_diagnostic(&scope)).map(|()| Some(journal))
         }
@@ -49,7 +50,7 @@ fn clear(scope: &Arc<Scope>, journal: &Arc<Journal>) -> Result<(), Failure> {
     let runtime = &scope.runtime;
     let session = scope.session()?;
     let statements = journal.statements;
-    let rows = session.execute(&statements.unfinished(&journal.schema, &journal.run), true, false)?.table.rows;
+    let rows = session.execute(&statements.unfinished(&journal.table, &journal.run), true, false)?.table.rows;
     let all: Vec<Left> = rows.iter().filter_map(|row| left(row)).collect();
     if all.is_empty() {
         return Ok(());
@@ -88,7 +89,7 @@ fn clear(scope: &Arc<Scope>, journal: &Arc<Journal>) -> Result<(), Failure> {
         session.leave();
     }
     for (run, kept) in runs {
-        session.execute(&statements.end(&journal.schema, run, &kept), false, false)?;
+        session.execute(&statements.end(&journal.table, run, &kept), false, false)?;
     }
     Ok(())
 }

@@ -88,6 +88,9 @@ class Warehouse:
             f"select schema_name from information_schema.schemata where schema_name like '{self.schema}%'"
         ):
             self.rows(f"drop database `{name}`")
+        journals = "select table_name from information_schema.tables where table_schema = 'headwater'"
+        for (name,) in self.rows(f"{journals} and table_name like '{self.schema}%'"):
+            self.rows(f"drop table if exists headwater.`{name}`")
 
     def project(
         self, files: dict[str, str], name: str = "shop", schema: str | None = None, **settings: Any

@@ -1,7 +1,7 @@
-//! The journal's statements: named locks, and a table in the target's schema.
+//! The journal's statements: named locks, and a table in a schema of its own.
 
 use super::literal::quoted;
-use crate::adapter::journal::{self, Entry, Unit};
+use crate::adapter::journal::{self, Entry, Place, Unit};
 use crate::adapter::relation::push_quoted;
 
 /// Dates and times are UTC by the server's clock, as text.
@@ -10,10 +10,15 @@ const NOW: &str = "utc_timestamp(6)";
 /// For servers with `get_lock`.
 pub(super) struct Statements;
 
-fn table(schema: &str) -> String {
+/// The schema of journals: a table of it for each schema that targets build into. Their own schemas are what users look
+/// through, list and compare.
+const SCHEMA: &str = "headwater";
+
+fn name(schema: &str, table: &str) -> String {
     let mut name = String::new();
     push_quoted(&mut name, schema, '`');
-    name.push_str(".`headwater_journal`");
+    name.push('.');
+    push_quoted(&mut name, table, '`');
     name
 }
 
@@ -23,12 +28,16 @@ fn run_lock(run: &str) -> String {
 }
 
 impl journal::Statements for Statements {
-    fn create(&self, schema: &str) -> Vec<String> {
-        let mut name = String::new();
-        push_quoted(&mut name, schema, '`');
-        let table = table(schema);
+    fn places(&self, schema: &str) -> Vec<Place> {
+        let place = |own: &str, table: &str| Place { schema: own.to_owned(), table: name(own, table) };
+        vec![place(SCHEMA, schema), place(schema, "headwater_journal")]
+    }
+
+    fn create(&self, place: &Place) -> Vec<String> {
+        let (mut schema, table) = (String::new(), &place.table);
+        push_quoted(&mut schema, &place.schema, '`');
         vec![
-            format!("create schema if not exists {name}"),
+            format!("create schema if not exists {schema}"),
             format!(
                 "create table if not exists {table} (\
                  unit varchar(180) not null primary key, schema_name varchar(64) not null, \
@@ -40,8 +49,8 @@ impl journal::Statements for Statements {
         ]
     }
 
-    fn check(&self, schema: &str) -> String {
-        format!("select 1 from {} limit 0", table(schema))
+    fn check(&self, table: &str) -> String {
+        format!("select 1 from {table} limit 0")
     }
 
     fn live(&self, run: &str) -> String {
@@ -57,9 +66,9 @@ impl journal::Statements for Statements {
         format!("do release_lock({lock}), release_lock({lock})", lock = quoted(lock))
     }
 
-    fn enter(&self, schema: &str, entry: &Entry<'_>, seconds: u32) -> String {
+    fn enter(&self, table: &str, entry: &Entry<'_>, seconds: u32) -> String {
         let Entry { unit, lock, run, host, pid, attempt, opened_at } = entry;
-        let (table, key, lock, run) = (table(schema), quoted(&unit.key()), quoted(lock), quoted(run));
+        let (key, lock, run) = (quoted(&unit.key()), quoted(lock), quoted(run));
         let batch = unit.batch.as_deref().map_or_else(|| "null".to_owned(), quoted);
         let values = [
             key.clone(),
@@ -93,27 +102,25 @@ impl journal::Statements for Statements {
         )
     }
 
-    fn committed(&self, schema: &str, unit: &Unit, token: &str) -> String {
-        format!("update {} set committed = {} where unit = {}", table(schema), quoted(token), quoted(&unit.key()))
+    fn committed(&self, table: &str, unit: &Unit, token: &str) -> String {
+        format!("update {table} set committed = {} where unit = {}", quoted(token), quoted(&unit.key()))
     }
 
-    fn evidence(&self, schema: &str, unit: &Unit) -> String {
-        format!("select committed, run, connection from {} where unit = {}", table(schema), quoted(&unit.key()))
+    fn evidence(&self, table: &str, unit: &Unit) -> String {
+        format!("select committed, run, connection from {table} where unit = {}", quoted(&unit.key()))
     }
 
-    fn unfinished(&self, schema: &str, run: &str) -> String {
+    fn unfinished(&self, table: &str, run: &str) -> String {
         format!(
-            "select schema_name, identifier, batch, node, lock_name, run, is_used_lock(lock_name) from {} \
+            "select schema_name, identifier, batch, node, lock_name, run, is_used_lock(lock_name) from {table} \
              where ended_at is null and run <> {} and is_used_lock({}) is null",
-            table(schema),
             quoted(run),
             run_lock("run"),
         )
     }
 
-    fn end(&self, schema: &str, run: &str, except: &[String]) -> String {
-        let mut sql =
-            format!("update {} set ended_at = {NOW} where run = {} and ended_at is null", table(schema), quoted(run));
+    fn end(&self, table: &str, run: &str, except: &[String]) -> String {
+        let mut sql = format!("update {table} set ended_at = {NOW} where run = {} and ended_at is null", quoted(run));
         if !except.is_empty() {
             let except: Vec<String> = except.iter().map(|unit| quoted(unit)).collect();
             sql.push_str(&format!(" and unit not in ({})", except.join(", ")));

@@ -151,7 +151,7 @@ impl Session {
         held.transactions += 1;
         let token = format!("{}/{}", held.attempt, held.transactions);
         let held = held.clone();
-        let sql = format!("{}; commit", held.journal.statements.committed(&held.journal.schema, &held.unit, &token));
+        let sql = format!("{}; commit", held.journal.statements.committed(&held.journal.table, &held.unit, &token));
         let Err(error) = self.with_wire(state, |wire| wire.execute(&sql, false)) else { return Ok(()) };
         if !error.lost || self.pool.is_cancelled() {
             return Err(error);
@@ -172,7 +172,7 @@ impl Session {
         let started = Instant::now();
         let statements = held.journal.statements;
         let (take, evidence) =
-            (statements.take(&held.unit.lock(), 1), statements.evidence(&held.journal.schema, &held.unit));
+            (statements.take(&held.unit.lock(), 1), statements.evidence(&held.journal.table, &held.unit));
         loop {
             let taken = self.on_any_connection(state, |wire| wire.execute(&take, true))?.table.rows;
             let row = match self.with_wire(state, |wire| wire.execute(&evidence, true)) {

@@ -53,10 +53,7 @@ def orders(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 
 
 def tables(warehouse: Warehouse) -> list[str]:
-    sql = (
-        "select table_name from information_schema.tables"
-        f" where table_name <> 'headwater_journal' and table_schema = '{warehouse.schema}' order by 1"
-    )
+    sql = f"select table_name from information_schema.tables where table_schema = '{warehouse.schema}' order by 1"
     return [name for (name,) in warehouse.rows(sql)]
 
 

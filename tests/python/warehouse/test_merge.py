@@ -125,10 +125,7 @@ def refused(project: hw.Project, name: str) -> tuple[str, str]:
 
 
 def leftovers(server: Warehouse) -> list[Any]:
-    sql = (
-        "select table_name from information_schema.tables"
-        f" where table_name <> 'headwater_journal' and table_schema = '{server.schema}'"
-    )
+    sql = f"select table_name from information_schema.tables where table_schema = '{server.schema}'"
     return server.rows(sql + " and table_name like '%dbt%'")
 
 

@@ -17,10 +17,7 @@ TABLE = "{{ config(materialized='table') }} select 1 as n"
 def relations(warehouse: Warehouse) -> dict[str, str]:
     """What is in the test's schema, with its kind."""
     schema = warehouse.schema
-    query = (
-        "select table_name, table_type from information_schema.tables"
-        f" where table_name <> 'headwater_journal' and table_schema = '{schema}'"
-    )
+    query = f"select table_name, table_type from information_schema.tables where table_schema = '{schema}'"
     return {name: kind for name, kind in warehouse.rows(query) if not name.startswith("duckdb_")}
 
 
