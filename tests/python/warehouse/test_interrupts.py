@@ -69,6 +69,65 @@ def test_ctrl_c_cancels_on_the_server(warehouse: Warehouse) -> None:
     assert project.run(select="quick").success
 
 
+def test_an_interrupted_statement_is_gone_within_a_second(server: Warehouse) -> None:
+    project = slow_project(server)
+    command = [sys.executable, "-m", "headwater", "run"]
+    process = subprocess.Popen(command, cwd=project.project_dir, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 60
+    while not running(server) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert running(server)
+    process.send_signal(signal.SIGINT)
+    pressed = time.monotonic()
+    while running(server) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    gone = time.monotonic() - pressed
+    process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert gone < 1, f"the statement ran on for {gone:.2f} s"
+
+
+def test_a_build_does_not_hold_up_those_who_write_its_source(server: Warehouse) -> None:
+    """A till goes on selling while a model reads its table for seconds: no row of it is locked."""
+    source = f"{server.schema}_till"
+    server.rows(f"create database {source}")
+    server.rows(f"create table {source}.sales (id int primary key, amount int not null)")
+    rows = ", ".join(f"({number}, 1)" for number in range(1000))
+    server.rows(f"insert into {source}.sales values {rows}")
+    slowly = f"select id, amount, sleep(0.003) as waited from {source}.sales"
+    project = server.project(
+        {
+            "models/copied.sql": "{{ config(materialized='table') }} " + slowly,
+            "models/grown.sql": "{{ config(materialized='incremental', unique_key='id') }} " + slowly,
+        }
+    )
+    done, waits = threading.Event(), []
+
+    def sell() -> None:
+        cursor = server.connect().cursor()
+        while not done.is_set():
+            started = time.monotonic()
+            cursor.execute(f"update {source}.sales set amount = amount + 1 where id = {len(waits) * 37 % 1000}")
+            waits.append(time.monotonic() - started)
+            time.sleep(0.002)
+
+    till = threading.Thread(target=sell)
+    till.start()
+    try:
+        for _ in range(2):
+            started = time.monotonic()
+            assert project.run().success
+            took = time.monotonic() - started
+    finally:
+        done.set()
+        till.join()
+    assert took > 3, "the model read slowly"
+    waits.sort()
+    # Held up by the build, one update would wait for seconds; a busy machine delays a few by moments.
+    assert waits[len(waits) * 99 // 100] < 0.05
+    assert waits[-1] < 1
+
+
 def test_a_callback_that_raises_stops_the_run(warehouse: Warehouse) -> None:
     project = warehouse.project({"models/quick.sql": "select 1 as n"})
 
