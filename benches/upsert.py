@@ -22,16 +22,10 @@ import threading
 import time
 
 import pymysql
+from floor import connect
 
 DIGITS = "(select 0 as d" + "".join(f" union all select {digit}" for digit in range(1, 10)) + ")"
 STRATEGIES = ["merge", "delete+insert"]
-
-
-def connect(args):
-    where = args.mysql
-    host, _, port = where.partition(":")
-    address = {"unix_socket": where[5:]} if where.startswith("unix:") else {"host": host, "port": int(port or 3306)}
-    return pymysql.connect(user=args.user, password=args.password, autocommit=True, **address)
 
 
 def numbers(below):

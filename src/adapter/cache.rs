@@ -165,21 +165,7 @@ fn key(relation: &Relation) -> Key<'_> {
 mod tests {
     use super::RelationCache;
     use crate::adapter::fake::FakeAdapter;
-    use crate::adapter::{Adapter, Include, Relation, RelationType, SchemaName};
-
-    fn relation(schema: &str, identifier: &str) -> Relation {
-        Relation {
-            database: None,
-            schema: Some(schema.into()),
-            identifier: Some(identifier.into()),
-            kind: Some(RelationType::Table),
-            include: Include::TWO_PARTS,
-            quote: Include::ALL,
-            quote_char: '`',
-            limit: None,
-            event_time: None,
-        }
-    }
+    use crate::adapter::{Adapter, Relation, RelationType, SchemaName};
 
     fn filled(adapter: &FakeAdapter) -> RelationCache {
         let cache = RelationCache::default();
@@ -191,24 +177,24 @@ mod tests {
 
     #[test]
     fn it_knows_what_was_listed_and_what_changed_since() {
-        let cache = filled(&FakeAdapter::mysql().relation(relation("shop", "orders")));
+        let cache = filled(&FakeAdapter::mysql().relation(Relation::table("shop", "orders")));
         assert!(cache.is_filled(&SchemaName { database: None, schema: "empty".into() }));
         assert!(!cache.is_filled(&SchemaName { database: None, schema: "other".into() }));
         assert!(cache.get(None, "shop", "orders").is_some());
 
-        cache.rename(&relation("shop", "orders"), &Relation { kind: None, ..relation("shop", "old") });
+        cache.rename(&Relation::table("shop", "orders"), &Relation { kind: None, ..Relation::table("shop", "old") });
         assert!(cache.get(None, "shop", "orders").is_none());
         assert_eq!(cache.get(None, "shop", "old").and_then(|found| found.kind), Some(RelationType::Table));
 
-        cache.add(relation("other", "unlisted"));
+        cache.add(Relation::table("other", "unlisted"));
         assert!(cache.get(None, "other", "unlisted").is_none());
-        cache.drop(&relation("shop", "old"));
+        cache.drop(&Relation::table("shop", "old"));
         assert!(cache.relations_in(&SchemaName { database: None, schema: "shop".into() }).is_empty());
     }
 
     #[test]
     fn names_compare_as_the_server_compares_them() {
-        let known = relation("shop", "Orders");
+        let known = Relation::table("shop", "Orders");
         assert!(filled(&FakeAdapter::mysql().relation(known.clone())).get(None, "shop", "orders").is_none());
         assert!(filled(&FakeAdapter::duckdb().relation(known)).get(None, "SHOP", "ORDERS").is_some());
     }

@@ -182,8 +182,7 @@ pub(super) enum Content<'a> {
 impl Files {
     /// Of every file, in the order of their lists.
     pub fn stats(&self) -> impl Iterator<Item = Stat> {
-        let seeds: Vec<Stat> = self.seeds.iter().map(|seed| seed.stat).collect();
-        self.clone().into_texts().map(|file| file.stat).chain(seeds)
+        self.texts().map(|file| file.stat).chain(self.seeds.iter().map(|seed| seed.stat))
     }
 
     fn texts(&self) -> impl Iterator<Item = &PackageFile> {

@@ -65,20 +65,10 @@ fn bare(relation: &Relation) -> String {
 #[cfg(test)]
 mod tests {
     use super::rename_all;
-    use crate::adapter::{Include, Relation, RelationType, Swap};
+    use crate::adapter::{Relation, RelationType, Swap};
 
     fn named(name: &str) -> Relation {
-        Relation {
-            database: None,
-            schema: Some("s".to_owned()),
-            identifier: Some(name.to_owned()),
-            kind: Some(RelationType::Table),
-            include: Include::TWO_PARTS,
-            quote: Include::ALL,
-            quote_char: '`',
-            limit: None,
-            event_time: None,
-        }
+        Relation::table("s", name)
     }
 
     fn statements(swap: Swap) -> Vec<String> {

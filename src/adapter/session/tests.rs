@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{Label, Pool, QueryComment, Session};
 use crate::adapter::fake::FakeAdapter;
-use crate::adapter::{DbError, DbErrorKind, Include, QueryResult, Relation, RelationType, SchemaName};
+use crate::adapter::{DbError, DbErrorKind, QueryResult, Relation, SchemaName};
 use crate::diag::log::{Log, LogEntry, NullLog};
 
 fn pool(adapter: &FakeAdapter) -> Arc<Pool> {
@@ -118,17 +118,7 @@ fn statements_are_logged_with_their_node_and_counted() {
 }
 
 fn named(identifier: &str) -> Relation {
-    Relation {
-        database: None,
-        schema: Some("shop".into()),
-        identifier: Some(identifier.into()),
-        kind: Some(RelationType::Table),
-        include: Include::TWO_PARTS,
-        quote: Include::ALL,
-        quote_char: '`',
-        limit: None,
-        event_time: None,
-    }
+    Relation::table("shop", identifier)
 }
 
 /// The connection is lost with the rename of `new` and what was there; `left` is what a new session finds.
