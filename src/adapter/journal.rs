@@ -84,9 +84,11 @@ pub struct Place {
 pub trait Statements: Send + Sync {
     /// Where the journal of what is built into a schema may be, the best place first.
     fn places(&self, schema: &str) -> Vec<Place>;
-    /// Makes the schema and the table, where they are missing.
-    fn create(&self, place: &Place) -> Vec<String>;
-    /// Fails where the table is missing.
+    /// Makes the schema, where it is missing.
+    fn create_schema(&self, place: &Place) -> String;
+    /// Makes the table, where it is missing.
+    fn create_table(&self, place: &Place) -> String;
+    /// Fails where the table is missing, or may not be written.
     fn check(&self, table: &str) -> String;
     /// Takes the lock of the run: (taken, the server's time).
     fn live(&self, run: &str) -> String;
@@ -226,19 +228,20 @@ fn find(statements: &dyn Statements, connection: &mut dyn Connection, schema: &s
 
 fn check(statements: &dyn Statements, connection: &mut dyn Connection, place: &Place) -> DbResult<()> {
     match connection.execute(&statements.check(&place.table), false) {
-        Err(error) if error.kind == DbErrorKind::UnknownTable => {
-            for sql in statements.create(place).iter().skip(usize::from(!lacks_schema(&error))) {
-                connection.execute(sql, false)?;
-            }
-            Ok(())
-        }
-        checked => checked.map(drop),
+        Err(error) if is_missing(&error) => {}
+        checked => return checked.map(drop),
     }
+    // Whether its schema is there is not told by every server until a table is made in it.
+    match connection.execute(&statements.create_table(place), false) {
+        Err(error) if is_missing(&error) => {}
+        created => return created.map(drop),
+    }
+    connection.execute(&statements.create_schema(place), false)?;
+    connection.execute(&statements.create_table(place), false).map(drop)
 }
 
-fn lacks_schema(error: &DbError) -> bool {
-    const UNKNOWN_DATABASE: u32 = 1049;
-    error.code == UNKNOWN_DATABASE
+fn is_missing(error: &DbError) -> bool {
+    error.kind == DbErrorKind::UnknownTable
 }
 
 fn live(statements: &dyn Statements, connection: &mut dyn Connection, run: &str) -> DbResult<String> {

@@ -33,24 +33,29 @@ impl journal::Statements for Statements {
         vec![place(SCHEMA, schema), place(schema, "headwater_journal")]
     }
 
-    fn create(&self, place: &Place) -> Vec<String> {
-        let (mut schema, table) = (String::new(), &place.table);
-        push_quoted(&mut schema, &place.schema, '`');
-        vec![
-            format!("create schema if not exists {schema}"),
-            format!(
-                "create table if not exists {table} (\
-                 unit varchar(180) not null primary key, schema_name varchar(64) not null, \
-                 identifier varchar(64) not null, batch varchar(40), node varchar(255), lock_name varchar(64) not null, \
-                 run varchar(64) not null, host varchar(255), pid bigint, connection bigint, attempt varchar(40) not null, \
-                 committed varchar(60), started_at datetime(6) not null, ended_at datetime(6), key run_key (run)\
-                 ) engine=InnoDB default character set utf8mb4 collate utf8mb4_bin"
-            ),
-        ]
+    fn create_schema(&self, place: &Place) -> String {
+        let mut sql = "create schema if not exists ".to_owned();
+        push_quoted(&mut sql, &place.schema, '`');
+        sql
+    }
+
+    fn create_table(&self, place: &Place) -> String {
+        format!(
+            "create table if not exists {} (\
+             unit varchar(180) not null primary key, schema_name varchar(64) not null, \
+             identifier varchar(64) not null, batch varchar(40), node varchar(255), lock_name varchar(64) not null, \
+             run varchar(64) not null, host varchar(255), pid bigint, connection bigint, attempt varchar(40) not null, \
+             committed varchar(60), started_at datetime(6) not null, ended_at datetime(6), key run_key (run)\
+             ) engine=InnoDB default character set utf8mb4 collate utf8mb4_bin",
+            place.table
+        )
     }
 
     fn check(&self, table: &str) -> String {
-        format!("select 1 from {table} limit 0")
+        // Nothing is written, but a user who may not is refused.
+        format!(
+            "insert into {table} select * from {table} as j where 1 = 0 on duplicate key update {table}.pid = values(pid)"
+        )
     }
 
     fn live(&self, run: &str) -> String {
