@@ -16,9 +16,11 @@ MODEL = {"models/m.sql": "{{ config(materialized='table') }} select 1 as n"}
 
 @pytest.fixture(scope="module", params=SERVERS)
 def fresh(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
-    with tempfile.TemporaryDirectory(prefix="hw-", dir="/tmp") as name:
-        with private_server(request.param, Path(name)) as warehouse:
-            yield warehouse
+    with (
+        tempfile.TemporaryDirectory(prefix="hw-", dir="/tmp") as name,
+        private_server(request.param, Path(name)) as warehouse,
+    ):
+        yield warehouse
 
 
 def run(warehouse: Warehouse, folder: Path, schema: str, **entries: object) -> list[str]:
@@ -33,9 +35,9 @@ def run(warehouse: Warehouse, folder: Path, schema: str, **entries: object) -> l
 
 
 def journals(warehouse: Warehouse) -> list[str]:
-    named = "concat(table_schema, '.', table_name)"
     found = warehouse.rows(
-        f"select {named} from information_schema.tables where table_schema = 'headwater' or table_name like 'headwater%'"
+        "select concat(table_schema, '.', table_name) from information_schema.tables"
+        " where table_schema = 'headwater' or table_name like 'headwater%'"
     )
     return sorted(name for (name,) in found)
 

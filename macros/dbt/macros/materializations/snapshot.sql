@@ -24,6 +24,7 @@
     {%- do build_table(target_relation, none, build_sql) -%}
   {%- else -%}
     {%- do adapter.assert_valid_snapshot_target_given_strategy(target_relation, snapshot_column_names(), strategy) -%}
+    {%- do create_strategy_indexes(target_relation) -%}
     {%- set staging_relation = build_snapshot_staging_table(strategy, sql, target_relation) -%}
     {%- do widen_columns(staging_relation, target_relation) -%}
     {%- set internal = ['dbt_change_type'] + unique_key_names(strategy.unique_key) -%}
@@ -34,7 +35,6 @@
     {%- do create_columns(target_relation, missing) -%}
     {%- do apply_table_options(target_relation, stays=true) -%}
     {%- do reconcile_indexes(target_relation) -%}
-    {%- do create_strategy_indexes(target_relation) -%}
     {%- if not adapter.capabilities.transactional_ddl -%}
       {%- do persist_docs(target_relation, model) -%}
     {%- endif -%}

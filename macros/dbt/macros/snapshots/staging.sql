@@ -66,8 +66,9 @@ updates as (
     {%- if new_record %} or {{ deleted_before }}{% endif %}
 )
 {%- if strategy.hard_deletes in ['invalidate', 'new_record'] %},
+{#- Distinct, so that it is a table of its own, which servers without hash joins index for themselves. #}
 source_keys as (
-    select *, {{ keys }}
+    select distinct {{ keys }}
     from snapshot_query
 ),
 deletes as (
@@ -82,14 +83,15 @@ deletes as (
         snapshotted_data.{{ columns.dbt_is_deleted }}
         {%- endif %}
     from snapshotted_data
-    left join source_keys as source_data on {{ join_on }}
-    where {{ unique_key_is_null(strategy.unique_key, 'source_data') }}
+    left join source_keys on {{ unique_key_join_on(strategy.unique_key, 'snapshotted_data', 'source_keys') }}
+    left join (select *, {{ keys }} from snapshot_query where 1 = 0) as source_data on 1 = 0
+    where {{ unique_key_is_null(strategy.unique_key, 'source_keys') }}
     {%- if new_record %} and not ({{ deleted_before }}){% endif %}
 )
 {%- endif %}
 {%- if new_record %},
 deletion_records as (
-    {{ snapshot_deletion_records_sql(strategy, source_sql, target_relation, columns, join_on, deleted_before) }}
+    {{ snapshot_deletion_records_sql(strategy, source_sql, target_relation, columns, deleted_before) }}
 )
 {%- endif %}
 select * from insertions
@@ -117,7 +119,7 @@ select * from deletion_records
 {%- endmacro %}
 
 {# The version that says a row is gone: the last known values, null for columns the snapshot does not have yet. #}
-{% macro snapshot_deletion_records_sql(strategy, source_sql, target_relation, columns, join_on, deleted_before) -%}
+{% macro snapshot_deletion_records_sql(strategy, source_sql, target_relation, columns, deleted_before) -%}
   {%- set known = adapter.get_columns_in_relation(target_relation) | map(attribute='name') | map('lower') | list -%}
   {%- set key_columns = [] -%}
   {%- for key in ([strategy.unique_key] if strategy.unique_key is string else strategy.unique_key) -%}
@@ -137,6 +139,6 @@ select * from deletion_records
         {{ snapshot_scd_id(key_columns, snapshot_get_time() | trim) }} as {{ columns.dbt_scd_id }},
         'True' as {{ columns.dbt_is_deleted }}
     from snapshotted_data
-    left join source_keys as source_data on {{ join_on }}
-    where {{ unique_key_is_null(strategy.unique_key, 'source_data') }} and not ({{ deleted_before }})
+    left join source_keys on {{ unique_key_join_on(strategy.unique_key, 'snapshotted_data', 'source_keys') }}
+    where {{ unique_key_is_null(strategy.unique_key, 'source_keys') }} and not ({{ deleted_before }})
 {%- endmacro %}

@@ -32,15 +32,18 @@
   {{ return(keys) }}
 {%- endmacro %}
 
+{# Each relation by its full name: MariaDB opens every table of the server for any other condition. #}
 {% macro mysql_column_facts_sql(relations) -%}
-  select c.table_name as table_name, c.column_name as column_name, lower(c.data_type) as data_type,
+  {%- for relation in relations -%}
+  {%- set schema, table = adapter.literal(relation.schema), adapter.literal(relation.identifier) -%}
+  {{ ' union all ' if not loop.first }}select c.table_name as table_name, c.column_name as column_name, lower(c.data_type) as data_type,
     c.character_octet_length as character_octet_length, c.character_set_name as character_set_name,
-    c.collation_name as collation_name, coalesce(t.create_options, '') like '%partitioned%' as partitioned
+    c.collation_name as collation_name,
+    (select coalesce(t.create_options, '') like '%partitioned%' from information_schema.tables as t
+      where t.table_schema = {{ schema }} and t.table_name = {{ table }}) as partitioned
   from information_schema.columns as c
-  join information_schema.tables as t on t.table_schema = c.table_schema and t.table_name = c.table_name
-  where {% for relation in relations -%}
-    {{ 'or ' if not loop.first }}(c.table_schema = {{ adapter.literal(relation.schema) }} and c.table_name = {{ adapter.literal(relation.identifier) }})
-  {%- endfor %}
+  where c.table_schema = {{ schema }} and c.table_name = {{ table }}
+  {%- endfor -%}
 {%- endmacro %}
 
 {# Every index of the table: {name, unique, columns, whole}. `whole`: no prefixes, no expressions. #}
@@ -100,17 +103,19 @@
   {{ return(others) }}
 {%- endmacro %}
 
-{# Makes the index that a strategy looks rows up by, if no index there does. Commits, so it comes before the transaction. #}
-{% macro mysql_ensure_key_index(relation, keys, indexes, unique) -%}
+{# Makes the index that a strategy looks rows up by, if no index there does: a table may have one of each name. Commits, so
+   it comes before the transaction. #}
+{% macro mysql_ensure_key_index(relation, keys, indexes, unique, name=none) -%}
   {%- set names = keys | map(attribute='name') | map('lower') | list -%}
   {%- set changes = [] -%}
-  {%- set wanted = mysql_strategy_index_name(unique) -%}
+  {%- set wanted = name or mysql_strategy_index_name(unique) -%}
+  {%- set replaced = [name] if name else [mysql_strategy_index_name(true), mysql_strategy_index_name(false)] -%}
   {%- for index in indexes -%}
     {%- if index.unique and index.whole and mysql_is_same_set(index.columns, names) -%}
       {%- do return(none) -%}
     {%- elif not unique and mysql_is_same_set(index.columns[:names | length], names) -%}
       {%- do return(none) -%}
-    {%- elif index.name in [mysql_strategy_index_name(true), mysql_strategy_index_name(false)] -%}
+    {%- elif index.name in replaced -%}
       {#- Of another key, or no longer enough. -#}
       {%- do changes.append('drop index ' ~ adapter.quote(index.name)) -%}
     {%- endif -%}

@@ -9,9 +9,7 @@
 {# Made on the table that is about to be published, so that the first increment finds it. #}
 {% macro mysql__create_strategy_indexes(relation) %}
   {%- if model.resource_type == 'snapshot' -%}
-    {#- Not unique: a row that was deleted and comes back unchanged has its old id. -#}
-    {%- set keys = mysql_key_columns(relation, none, snapshot_column_names().dbt_scd_id) -%}
-    {%- do mysql_ensure_key_index(relation, keys, mysql_indexes(relation), unique=false) -%}
+    {%- do mysql_create_snapshot_indexes(relation) -%}
     {%- do return(none) -%}
   {%- endif -%}
   {%- set strategy = config.get('incremental_strategy') or 'default' -%}
@@ -25,4 +23,17 @@
       {%- do mysql_ensure_key_index(relation, keys, indexes, unique) -%}
     {%- endif -%}
   {%- endif -%}
+{% endmacro %}
+
+{# The id of a version, by which it is closed, and the key of a row, by which its open version is found. Neither is unique:
+   a row that was deleted and comes back unchanged has its old id. #}
+{% macro mysql_create_snapshot_indexes(relation) %}
+  {%- set indexes = mysql_indexes(relation) -%}
+  {%- set unique_key = config.get('unique_key') -%}
+  {%- for name, columns in [(none, snapshot_column_names().dbt_scd_id), ('headwater_row_key', unique_key)] -%}
+    {%- set keys = mysql_key_columns(relation, none, columns) -%}
+    {%- if keys is not none -%}
+      {%- do mysql_ensure_key_index(relation, keys, indexes, unique=false, name=name) -%}
+    {%- endif -%}
+  {%- endfor -%}
 {% endmacro %}
