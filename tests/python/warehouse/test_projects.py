@@ -191,3 +191,22 @@ def test_operations_run_macros(warehouse: Warehouse) -> None:
     project.run().raise_for_failures()
     project.run_operation("make", args={"name": "made"}).raise_for_failures()
     assert warehouse.rows(f"select count(*) from {warehouse.schema}.made") == [(0,)]
+
+
+def test_children_without_parents_are_found_whatever_is_null_or_repeated(warehouse: Warehouse) -> None:
+    project = warehouse.project(
+        {
+            "models/child.sql": "select 1 as k union all select 1 union all select 9 union all select null",
+            "models/parent.sql": "select 1 as k union all select 1 union all select null union all select 2",
+            "models/models.yml": """
+                models:
+                  - name: child
+                    columns: [{name: k, data_tests: [relationships: {arguments: {to: ref('parent'), field: k}}]}]
+                  - name: parent
+                    columns: [{name: k, data_tests: [relationships: {arguments: {to: ref('child'), field: k}}]}]
+            """,
+        }
+    )
+    results = {result.node.name: result for result in project.build() if result.node.resource_type == "test"}
+    assert results["relationships_child_k__k__ref_parent_"].failures == 1
+    assert results["relationships_parent_k__k__ref_child_"].failures == 0
