@@ -22,6 +22,8 @@ pub mod mysql;
 mod naming;
 mod open;
 pub mod options;
+pub mod partitions;
+pub mod ranges;
 mod relation;
 pub mod replica;
 pub mod seed;
@@ -45,7 +47,9 @@ pub use error::{DbError, DbErrorKind, DbResult};
 pub use index::ExistingIndex;
 pub use naming::shorten;
 pub use open::{Drivers, KINDS, open};
+use options::PartitionBy;
 pub use options::TableOptions;
+use partitions::{Arrival, Plan};
 pub use relation::{EventTime, Include, Relation, RelationType, push_quoted};
 pub use session::Patience;
 pub use table::{Cell, ColumnType, Table, TableColumn};
@@ -259,6 +263,28 @@ pub trait Adapter: Send + Sync {
     /// none.
     fn conversion(&self, _options: &TableOptions) -> String {
         String::new()
+    }
+
+    /// Whether partitions by ranges are made when rows arrive.
+    fn makes_partitions(&self) -> bool {
+        false
+    }
+
+    /// What has to be done to a table's partitions before rows arrive.
+    fn plan_partitions(&self, _connection: &mut dyn Connection, _arrival: &Arrival<'_>) -> DbResult<Plan> {
+        Ok(Plan::Other)
+    }
+
+    /// In what a table's partitions are not the wanted ones, in words; None if they are. `column` is the one that ranges
+    /// are of.
+    fn partition_drift(
+        &self,
+        _connection: &mut dyn Connection,
+        _table: &Relation,
+        _wanted: &PartitionBy,
+        _column: Option<&Column>,
+    ) -> DbResult<Option<String>> {
+        Ok(None)
     }
 
     /// Whether a subquery in FROM must have a name.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::ranges::Ranges;
 use crate::diag::suggest;
 
 /// Configs of one word, and what they may be where that is known.
@@ -37,6 +38,7 @@ pub enum PartitionBy {
         columns: Vec<String>,
         partitions: u64,
     },
+    Ranges(Ranges),
 }
 
 impl TableOptions {
@@ -110,7 +112,7 @@ pub fn columns(value: &Value) -> Result<Vec<String>, String> {
 }
 
 impl PartitionBy {
-    /// Reads `range (…) (…)`, or `{type: hash | key, columns, partitions}`.
+    /// Reads `range (…) (…)`, `{type: hash | key, columns, partitions}`, or the mapping of [`Ranges`].
     ///
     /// # Errors
     /// Says what is wrong with it.
@@ -124,15 +126,19 @@ impl PartitionBy {
             Value::Object(entry) => entry,
             other => return Err(format!("must be a text or a mapping, found `{other}`")),
         };
+        let method = entry.get("type").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+        let is_counted = entry.contains_key("columns") || entry.contains_key("partitions");
+        if method == "range" || !(entry.contains_key("type") || is_counted) {
+            return Ranges::read(entry).map(Self::Ranges);
+        }
         if let Some(key) = entry.keys().find(|key| !PARTITION_KEYS.contains(&key.as_str())) {
             let near = suggest::nearest(key, PARTITION_KEYS.iter().copied());
             let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
             return Err(format!("has the unknown key `{key}`{hint}"));
         }
-        let method = entry.get("type").and_then(Value::as_str).unwrap_or_default().to_lowercase();
         if !PARTITION_TYPES.contains(&method.as_str()) {
-            let near = "write ranges and lists as text: `range columns (day) (partition p1 values less than (…), …)`";
-            return Err(format!("has a `type` that is none of {}; {near}", PARTITION_TYPES.join(", ")));
+            let others = "ranges have `field` and no `type`, and lists are written as text: `list (store_id) (partition north values in (1, 2), …)`";
+            return Err(format!("has a `type` that is none of {}; {others}", PARTITION_TYPES.join(", ")));
         }
         let names = Self::columns_of(entry)?;
         if method == "hash" && names.len() > 1 {
@@ -158,6 +164,7 @@ impl PartitionBy {
         match self {
             Self::Text(_) => &[],
             Self::Hashed { columns, .. } => columns,
+            Self::Ranges(ranges) => std::slice::from_ref(&ranges.field),
         }
     }
 }
@@ -175,7 +182,8 @@ mod tests {
         let hashed = PartitionBy::Hashed { method: "hash".into(), columns: vec!["id".into()], partitions: 8 };
         assert_eq!(read(json!({"type": "HASH", "field": "id", "partitions": 8})), Ok(hashed));
         let problem = |value: Value| read(value).expect_err("a wrong value");
-        assert!(problem(json!({"type": "range", "field": "id"})).contains("write ranges and lists as text"));
+        assert!(problem(json!({"type": "list", "columns": ["id"]})).contains("lists are written as text"));
+        assert!(problem(json!({"type": "range", "field": "id", "granularity": "week"})).contains("none of hour, day"));
         assert!(problem(json!({"type": "key", "columns": ["a"]})).contains("needs `partitions`"));
         assert!(problem(json!({"type": "hash", "column": "a"})).contains("did you mean `columns`?"));
     }

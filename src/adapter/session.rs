@@ -19,6 +19,8 @@ use self::reading::Reading;
 
 use super::cache::RelationCache;
 use super::journal::Journal;
+use super::options::PartitionBy;
+use super::partitions::{Arrival, Plan};
 use super::{
     Adapter, Cancel, Cell, Column, Connection, Constraint, DbError, DbErrorKind, DbResult, Described, ExistingIndex,
     ForeignKey, QueryResult, Relation, Renaming, SchemaName,
@@ -517,6 +519,21 @@ impl Session {
     /// The indexes that a table has.
     pub fn indexes(&self, relation: &Relation) -> DbResult<Vec<ExistingIndex>> {
         self.repeating(&mut lock(&self.state), |wire| self.pool.adapter.indexes(wire, relation))
+    }
+
+    /// See [`Adapter::plan_partitions`].
+    pub fn plan_partitions(&self, arrival: &Arrival<'_>) -> DbResult<Plan> {
+        self.repeating(&mut lock(&self.state), |wire| self.pool.adapter.plan_partitions(wire, arrival))
+    }
+
+    /// See [`Adapter::partition_drift`].
+    pub fn partition_drift(
+        &self,
+        table: &Relation,
+        wanted: &PartitionBy,
+        column: Option<&Column>,
+    ) -> DbResult<Option<String>> {
+        self.repeating(&mut lock(&self.state), |wire| self.pool.adapter.partition_drift(wire, table, wanted, column))
     }
 
     /// See [`Adapter::probe`].

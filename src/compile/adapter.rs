@@ -11,7 +11,7 @@ use super::objects::table::{TableObject, value_cell};
 use super::objects::{given, text};
 use super::results::ResponseObject;
 use super::scope::{self, Scope};
-use super::{catalog, contract, indexes, refusal};
+use super::{catalog, contract, indexes, partitions, refusal};
 use crate::adapter::session::Session;
 use crate::adapter::{Adapter, Capabilities, Column, DbError, Relation, Upsert, seed, shorten};
 use crate::diag::{Code, Diagnostic};
@@ -165,6 +165,9 @@ impl Object for AdapterObject {
             "get_hard_deletes_behavior" => hard_deletes(state, &a.take("config")?)?,
             "index" => indexes::index(&scope, &mut a)?,
             "index_changes" => indexes::index_changes(&scope, &mut a)?,
+            "make_partitions" => partitions::make(&scope, &mut a)?,
+            "makes_partitions" => partitions::are_made(&scope),
+            "partition_drift" => partitions::drift(&scope, &mut a)?,
             "refuse" => refusal::refuse(&mut a)?,
             "attempt" => refusal::attempt(&scope, &mut a)?,
             "execute"

@@ -16,6 +16,7 @@ mod lazy;
 mod materialization;
 mod nouns;
 pub mod objects;
+mod partitions;
 mod query_comment;
 mod refs;
 mod refusal;

@@ -19,6 +19,7 @@ use crate::compile::results::response_json;
 use crate::compile::{Batch, Compiled, Failure, Runtime, Scope, Subject, UnitScope};
 use crate::diag::log::{Detail, Level, LogEntry};
 use crate::diag::{Code, Diagnostic};
+use crate::manifest;
 use crate::manifest::event_time::Microbatch;
 use crate::manifest::{Node, Resource, ResourceType};
 use crate::plan::{Step, Verb};
@@ -204,12 +205,14 @@ impl Worker {
             Some(before) => before.failed.clone(),
             None => config.batches(settings.asked, incremental, now),
         };
+        let adapter = runtime.adapter();
         let allowed = || config.concurrent.unwrap_or_else(|| !runtime.mentions(node, "this"));
+        let alone = adapter.makes_partitions() && manifest::makes_partitions(node);
         Ok(Batches {
             windows,
             size: config.size,
             incremental,
-            concurrent: runtime.adapter().capabilities().concurrent_batches && allowed(),
+            concurrent: adapter.capabilities().concurrent_batches && !alone && allowed(),
             done_before: before.map(|before| before.successful.clone()).unwrap_or_default(),
         })
     }

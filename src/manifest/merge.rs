@@ -151,6 +151,7 @@ const MORE_KEYS: &[&str] = &[
     "merge_update_columns",
     "options",
     "partition_by",
+    "partitions",
     "post_hook",
     "pre_hook",
     "predicates",

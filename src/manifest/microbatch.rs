@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::checks::{Check, place};
 use super::event_time::{BatchSize, parse_datetime};
+use super::tables::makes_partitions;
 use super::{Manifest, Node, UniqueId};
 use crate::diag::{Code, Diagnostic, suggest};
 
@@ -16,6 +17,8 @@ pub struct Abilities {
     pub own_strategy: bool,
     /// The warehouse can run batches of one model at the same time.
     pub concurrent: bool,
+    /// The warehouse has partitions that are made when rows arrive.
+    pub makes_partitions: bool,
 }
 
 /// Checks all models that are built in batches.
@@ -97,11 +100,15 @@ fn inputs(manifest: &Manifest, node: &Arc<Node>, diags: &mut Vec<Diagnostic>) {
 }
 
 fn concurrency(node: &Arc<Node>, can: Abilities, diags: &mut Vec<Diagnostic>) {
-    if node.config.bool("concurrent_batches") == Some(true) && !can.concurrent {
+    let partitioned = can.makes_partitions && makes_partitions(node);
+    if node.config.bool("concurrent_batches") == Some(true) && (!can.concurrent || partitioned) {
         let message = format!("the batches of model `{}` run one after the other", node.name);
         let diagnostic = Diagnostic::warning(Code::ConcurrentBatches, message)
             .at(place(node, "concurrent_batches"), "")
-            .note("this database does not support concurrent batches");
+            .note(match partitioned {
+                true => "each may have to make partitions of the table, which changes it for all",
+                false => "this database does not support concurrent batches",
+            });
         diags.push(diagnostic.node(&*node.unique_id));
     }
 }

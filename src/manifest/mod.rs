@@ -36,6 +36,7 @@ pub use lookup::{Missing, Resource, version_text};
 pub use node::*;
 pub use parse::{Call, Parsed, Renewed, is_call, library, parse, parse_call};
 pub use semantic::{Metric, SavedQuery, SemanticModel};
+pub use tables::makes_partitions;
 
 use crate::diag::{Diagnostic, Span};
 use crate::store::Stored;

@@ -1,5 +1,7 @@
 //! Reading `information_schema`.
 
+use std::time::Duration;
+
 use super::literal::quoted;
 use crate::adapter::{
     Cell, Column, Connection, DbErrorKind, DbResult, Described, DescribedColumn, ExistingIndex, Include, Relation,
@@ -8,6 +10,11 @@ use crate::adapter::{
 use crate::sql::index::{Key, Kind, Part, Shape};
 
 const QUOTE: char = '`';
+/// The warning about a table that another session is changing.
+const BEING_CHANGED: u64 = 1684;
+/// How often the catalog is asked again for such a table.
+const LOOKS: usize = 100;
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
 
 /// All tables and views of the schemas, with one statement.
 pub(super) fn list_relations(connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Relation>> {
@@ -62,8 +69,25 @@ pub(super) fn columns(connection: &mut dyn Connection, relation: &Relation) -> D
          from information_schema.columns where table_schema = {schema} and table_name = {} order by ordinal_position",
         quoted(identifier)
     );
-    let table = connection.execute(&sql, true)?.table;
+    let table = settled(connection, &sql)?;
     if table.rows.is_empty() { temporary_columns(connection, relation) } else { Ok(described_columns(&table)) }
+}
+
+/// The answer of the catalog once nobody is changing the table: MariaDB leaves such a one out, with a mere warning.
+pub(super) fn settled(connection: &mut dyn Connection, sql: &str) -> DbResult<Table> {
+    for _ in 0..LOOKS {
+        let table = connection.execute(sql, true)?.table;
+        if !table.rows.is_empty() {
+            return Ok(table);
+        }
+        let warnings = connection.execute("show warnings", true)?.table;
+        let being_changed = |row: &Vec<Cell>| row.get(1).and_then(number) == Some(BEING_CHANGED);
+        if !warnings.rows.iter().any(being_changed) {
+            return Ok(table);
+        }
+        std::thread::sleep(LOOK_PAUSE);
+    }
+    Ok(connection.execute(sql, true)?.table)
 }
 
 fn described_columns(table: &Table) -> Vec<Column> {

@@ -7,7 +7,7 @@ use crate::adapter::{Cell, Relation};
 use crate::adapter::{Column, Connection, Constraint, ConstraintKind, DbError, DbErrorKind, DbResult, ForeignKey};
 
 /// `table_schema = … and table_name = …`
-fn is_table(relation: &Relation, prefix: &str) -> String {
+pub(super) fn is_table(relation: &Relation, prefix: &str) -> String {
     let schema = relation.schema.as_deref().map_or("database()".to_owned(), quoted);
     let name = quoted(relation.identifier.as_deref().unwrap_or_default());
     format!("{prefix}table_schema = {schema} and {prefix}table_name = {name}")

@@ -6,11 +6,13 @@ mod connection;
 mod constraints;
 mod credentials;
 mod doctor;
+mod drift;
 mod encryption;
 mod error;
 mod journal;
 mod literal;
 mod locks;
+mod partitions;
 mod replica;
 mod server;
 mod swap;
@@ -31,6 +33,7 @@ use self::server::Server;
 pub(super) use self::swap::rename_all;
 use super::doctor::{Finding, Needs};
 use super::options::PartitionBy;
+use super::partitions::{Arrival, Plan};
 use super::relation::{plain_time, push_quoted};
 use super::replica::Replicas;
 use super::{
@@ -114,8 +117,10 @@ fn character_set(charset: &str, collation: Option<&str>) -> String {
     }
 }
 
-fn partition_clause(partitions: &PartitionBy) -> String {
-    match partitions {
+/// None: the partitions are made when rows arrive.
+fn partition_clause(partitions: &PartitionBy) -> Option<String> {
+    Some(match partitions {
+        PartitionBy::Ranges(_) => return None,
         PartitionBy::Text(text) => format!("partition by {text}"),
         PartitionBy::Hashed { method, columns, partitions } => {
             let mut names = String::new();
@@ -125,7 +130,7 @@ fn partition_clause(partitions: &PartitionBy) -> String {
             }
             format!("partition by {method} ({names}) partitions {partitions}")
         }
-    }
+    })
 }
 
 impl Adapter for MySqlAdapter {
@@ -295,7 +300,7 @@ impl Adapter for MySqlAdapter {
             let comment: String = comment.chars().take(LONGEST_TABLE_COMMENT).collect();
             clauses.push(format!("comment = {}", literal(&Cell::Text(comment))));
         }
-        clauses.extend(options.partition_by.as_ref().map(partition_clause));
+        clauses.extend(options.partition_by.as_ref().and_then(partition_clause));
         clauses.join(" ")
     }
 
@@ -304,6 +309,24 @@ impl Adapter for MySqlAdapter {
             (None, None) => String::new(),
             (charset, collation) => character_set(charset.unwrap_or(&self.server.credentials.charset), collation),
         }
+    }
+
+    fn makes_partitions(&self) -> bool {
+        true
+    }
+
+    fn plan_partitions(&self, connection: &mut dyn Connection, arrival: &Arrival<'_>) -> DbResult<Plan> {
+        partitions::plan(connection, arrival)
+    }
+
+    fn partition_drift(
+        &self,
+        connection: &mut dyn Connection,
+        table: &Relation,
+        wanted: &PartitionBy,
+        column: Option<&Column>,
+    ) -> DbResult<Option<String>> {
+        drift::of_partitions(connection, table, wanted, column)
     }
 
     fn max_statement_bytes(&self) -> usize {

@@ -203,6 +203,7 @@ pub fn parse(
     let can = microbatch::Abilities {
         own_strategy: own_macro(project, &library, &strategy_prefixes(adapter)),
         concurrent: adapter.capabilities().concurrent_batches,
+        makes_partitions: adapter.makes_partitions(),
     };
     microbatch::check(&manifest, can, &mut diags);
     if !diags.iter().any(Diagnostic::is_error) {

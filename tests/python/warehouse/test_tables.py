@@ -345,7 +345,7 @@ def test_wrong_options_are_told_before_anything_runs(duck: Warehouse) -> None:
     project = duck.project(
         {
             "models/one.sql": "{{ config(engine='Inno DB', row_format='compresed', primary_key=[]) }} select 1 as id",
-            "models/two.sql": "{{ config(partition_by={'type': 'range', 'field': 'id'}) }} select 1 as id",
+            "models/two.sql": "{{ config(partition_by={'type': 'list', 'columns': 'id'}) }} select 1 as id",
             "models/three.sql": """
                 {{ config(
                     partition_by={'type': 'hash', 'field': 'day', 'partitions': 4}, primary_key='id',
@@ -361,7 +361,7 @@ def test_wrong_options_are_told_before_anything_runs(duck: Warehouse) -> None:
         "config `engine` of model `one` must be one word",
         "found `compresed`; did you mean `compressed`?",
         "config `primary_key` of model `one` must be the name of a column",
-        "write ranges and lists as text",
+        "lists are written as text",
         "config `primary_key` of model `three` does not contain `day`",
         "has the unique `u` without `day`",
     ):

@@ -8,6 +8,23 @@
 {% macro default__apply_table_options(relation, stays) -%}
 {%- endmacro %}
 
+{# Makes the partitions that rows on their way need. Commits where DDL does, so it comes before the transaction. #}
+{% macro make_partitions(relation, rows) -%}
+  {{ return(adapter.dispatch('make_partitions', 'dbt')(relation, rows)) }}
+{%- endmacro %}
+
+{% macro default__make_partitions(relation, rows) -%}
+{%- endmacro %}
+
+{# Whether a seed that is there is loaded beside itself and put in place, as with `--full-refresh`. #}
+{% macro seed_is_made_anew() -%}
+  {{ return(adapter.dispatch('seed_is_made_anew', 'dbt')()) }}
+{%- endmacro %}
+
+{% macro default__seed_is_made_anew() -%}
+  {{ return(false) }}
+{%- endmacro %}
+
 {# The key that the table gets by config; a contract declares its own. #}
 {% macro configured_primary_key() -%}
   {%- set contract = config.get('contract') -%}

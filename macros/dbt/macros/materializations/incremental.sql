@@ -41,6 +41,9 @@
     {%- if not adapter.capabilities.transactional_ddl -%}
       {%- do persist_docs(target_relation, model) -%}
     {%- endif -%}
+    {%- if strategy != 'insert_overwrite' -%}
+      {%- do make_partitions(target_relation, to_drop) -%}
+    {%- endif -%}
     {%- set build_sql = strategy_sql({
       'target_relation': target_relation,
       'temp_relation': to_drop,

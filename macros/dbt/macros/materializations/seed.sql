@@ -1,7 +1,7 @@
 {# The rows of an existing seed are replaced inside one transaction. A new or fully refreshed one is loaded in place
    where DDL is transactional, else beside the target and swapped in: readers never see an empty or partial table. #}
 {% materialization seed, default %}
-  {%- set full_refresh_mode = should_full_refresh() -%}
+  {%- set full_refresh_mode = should_full_refresh() or seed_is_made_anew() -%}
   {%- set old_relation = load_cached_relation(this) -%}
   {%- set target_relation = this.incorporate(type='table') -%}
   {%- set backup_relation = none -%}

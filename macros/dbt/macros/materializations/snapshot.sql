@@ -38,6 +38,7 @@
     {%- if not adapter.capabilities.transactional_ddl -%}
       {%- do persist_docs(target_relation, model) -%}
     {%- endif -%}
+    {%- do make_partitions(target_relation, staging_relation) -%}
     {%- set insert_cols = [] -%}
     {%- for column in adapter.get_columns_in_relation(staging_relation) if column.name | lower not in internal -%}
       {%- do insert_cols.append(column.quoted) -%}

@@ -9,9 +9,22 @@
 {% macro mysql__apply_table_options(relation, stays) -%}
   {%- if stays -%}
     {%- do mysql_tell_other_options(relation) -%}
-  {%- elif model.resource_type == 'seed' and mysql_primary_key_sql() -%}
+    {%- do return(none) -%}
+  {%- endif -%}
+  {%- if model.resource_type == 'seed' and mysql_primary_key_sql() -%}
     {%- do run_query('alter table ' ~ relation.render() ~ ' add ' ~ mysql_primary_key_sql()) -%}
   {%- endif -%}
+  {#- Only the rows tell which ranges there are. -#}
+  {%- do adapter.make_partitions(relation, relation, is_new=true) -%}
+{%- endmacro %}
+
+{% macro mysql__make_partitions(relation, rows) -%}
+  {%- do adapter.make_partitions(relation, rows) -%}
+{%- endmacro %}
+
+{# The ranges that a changed file needs are only known once its rows are in a table. #}
+{% macro mysql__seed_is_made_anew() -%}
+  {{ return(adapter.makes_partitions()) }}
 {%- endmacro %}
 
 {# Changing one of these copies the whole table while nobody may write to it: that is for the user to decide. #}
@@ -26,7 +39,6 @@
   {%- endif -%}
   {%- set sql -%}
     select t.engine as engine, t.row_format as row_format, t.table_collation as table_collation,
-      coalesce(t.create_options, '') like '%partitioned%' as partitioned,
       (select group_concat(s.column_name order by s.seq_in_index separator ', ') from information_schema.statistics as s
        where s.table_schema = t.table_schema and s.table_name = t.table_name and s.index_name = 'PRIMARY') as primary_key
     from information_schema.tables as t
@@ -40,15 +52,16 @@
         {%- do others.append(option ~ ' is ' ~ is ~ ', not ' ~ should) -%}
       {%- endif -%}
     {%- endfor -%}
-    {%- set collation = (table['table_collation'] or '') | lower -%}
-    {%- if 'charset' in wanted and collation.split('_')[0] != wanted['charset'] | lower -%}
+    {%- set collation = mysql_full_name_of_utf8(table['table_collation'] or '') -%}
+    {%- if 'charset' in wanted and collation.split('_')[0] != mysql_full_name_of_utf8(wanted['charset']) -%}
       {%- do others.append('charset is ' ~ collation.split('_')[0] ~ ', not ' ~ wanted['charset']) -%}
     {%- endif -%}
-    {%- if 'collation' in wanted and not collation.endswith(wanted['collation'] | lower) -%}
+    {%- if 'collation' in wanted and not collation.endswith(mysql_full_name_of_utf8(wanted['collation'])) -%}
       {%- do others.append('collation is ' ~ collation ~ ', not ' ~ wanted['collation']) -%}
     {%- endif -%}
-    {%- if 'partition_by' in wanted and table['partitioned'] | int == 0 -%}
-      {%- do others.append('it has no partitions') -%}
+    {%- set drift = adapter.partition_drift(relation) -%}
+    {%- if drift -%}
+      {%- do others.append(drift) -%}
     {%- endif -%}
     {%- if key and (table['primary_key'] or '') | lower != key | join(', ') | lower -%}
       {%- do others.append('its primary key is ' ~ (table['primary_key'] or 'none') ~ ', not ' ~ key | join(', ')) -%}
@@ -58,6 +71,12 @@
                              ~ ('change it by `alter table`' if model.resource_type == 'snapshot' else 'build it anew with `--full-refresh`')) -%}
     {%- endif -%}
   {%- endfor -%}
+{%- endmacro %}
+
+{# `utf8` is a short name of `utf8mb3`, and servers give the long one back. #}
+{% macro mysql_full_name_of_utf8(name) -%}
+  {%- set name = name | lower -%}
+  {{ return('utf8mb3' ~ name[4:] if name == 'utf8' or name.startswith('utf8_') else name) }}
 {%- endmacro %}
 
 {# The column types and the charset of texts come from the query; where config asks for another charset, the table is made

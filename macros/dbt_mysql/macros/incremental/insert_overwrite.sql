@@ -5,6 +5,10 @@
 {% macro mysql__get_incremental_insert_overwrite_sql(arg_dict) -%}
   {%- set target, source = arg_dict['target_relation'], arg_dict['temp_relation'] -%}
   {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+  {%- set replaced = adapter.make_partitions(target, source, only=config.get('partitions')) -%}
+  {%- if replaced -%}
+    {%- do return(mysql_overwrite_ranges_sql(target, source, columns, replaced)) -%}
+  {%- endif -%}
   {%- set partitions = mysql_range_partitions(target) -%}
   {%- set staged = make_temp_relation(target, '__dbt_tmp_rows') -%}
   {%- set outside = make_temp_relation(target, '__dbt_tmp_part') -%}
@@ -43,6 +47,41 @@
   {%- endfor -%}
 -- replaced: {{ touched | join(', ') or 'none' }}
 drop table {{ staged }}, {{ outside }}
+{%- endmacro %}
+
+{# Where the ranges are known: the new rows go to a table of just the partitions that they need. #}
+{% macro mysql_overwrite_ranges_sql(target, source, columns, replaced) -%}
+  {%- set names = [] -%}
+  {%- for partition in replaced.partitions -%}
+    {%- do names.append(adapter.quote(partition.name)) -%}
+  {%- endfor -%}
+  {%- set insert = ' (' ~ columns ~ ')\nselect ' ~ columns ~ '\nfrom ' ~ source.render() -%}
+  {%- if not names -%}
+    {%- do return('-- replaced: none\ninsert into ' ~ target.render() ~ insert) -%}
+  {%- elif config.get('publish', 'immediately') | lower == 'tested' -%}
+    {%- do return('delete from ' ~ target.render() ~ ' partition (' ~ names | join(', ') ~ ');\ninsert into ' ~ target.render() ~ insert) -%}
+  {%- endif -%}
+  {%- set staged = make_temp_relation(target, '__dbt_tmp_rows') -%}
+  {%- set outside = make_temp_relation(target, '__dbt_tmp_part') -%}
+  {%- do run_query('drop table if exists ' ~ staged.render() ~ ', ' ~ outside.render()) -%}
+  {%- do adapter.drop_on_failure(staged) -%}
+  {%- do adapter.drop_on_failure(outside) -%}
+  {%- do run_query('create table ' ~ outside.render() ~ ' like ' ~ target.render()) -%}
+  {%- do run_query('alter table ' ~ outside.render() ~ ' remove partitioning') -%}
+  {%- if names | length == 1 -%}
+    {%- do run_query('insert into ' ~ outside.render() ~ insert) -%}
+    {%- do run_query('alter table ' ~ target.render() ~ ' exchange partition ' ~ names[0] ~ ' with table ' ~ outside.render()) -%}
+    {%- do return('-- replaced: ' ~ names[0] ~ '\ndrop table ' ~ outside.render()) -%}
+  {%- endif -%}
+  {%- do run_query('create table ' ~ staged.render() ~ ' like ' ~ outside.render()) -%}
+  {%- do run_query('alter table ' ~ staged.render() ~ ' ' ~ replaced.staging) -%}
+  {%- do run_query('insert into ' ~ staged.render() ~ insert) -%}
+  {%- for partition in replaced.partitions -%}
+    {%- do run_query('alter table ' ~ staged.render() ~ ' exchange partition ' ~ adapter.quote(partition.staged) ~ ' with table ' ~ outside.render()) -%}
+    {%- do run_query('alter table ' ~ target.render() ~ ' exchange partition ' ~ adapter.quote(partition.name) ~ ' with table ' ~ outside.render()) -%}
+    {%- do run_query('truncate table ' ~ outside.render()) -%}
+  {%- endfor -%}
+  {{ return('-- replaced: ' ~ names | join(', ') ~ '\ndrop table ' ~ staged.render() ~ ', ' ~ outside.render()) }}
 {%- endmacro %}
 
 {# Names of the target's partitions, in their order. #}
