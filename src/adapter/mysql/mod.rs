@@ -351,7 +351,9 @@ impl Adapter for MySqlAdapter {
     }
 
     fn examine(&self, connection: &mut dyn Connection, needs: &Needs) -> DbResult<Vec<Finding>> {
-        let mut findings = doctor::examine(connection, &self.server.credentials, &self.capabilities(), needs)?;
+        let capabilities = self.capabilities();
+        let mut findings = Vec::from_iter(doctor::dialect(self.kind, &capabilities));
+        findings.extend(doctor::examine(connection, &self.server.credentials, &capabilities, needs)?);
         let replicas = self.replicas.iter().flat_map(MySqlReplicas::servers);
         findings.extend(replicas.map(doctor::replica));
         Ok(findings)

@@ -130,13 +130,16 @@ def test_a_server_for_reading_is_no_target(ailing: Warehouse, tmp_path: Path):
     ailing.rows("grant all on `hw\\_%`.* to reader@'%'")
     ailing.rows("set global read_only = 1")
     try:
-        entries = tcp(ailing, username="reader", schema="hw_read", sql_mode="ANSI")
+        other = "mysql" if ailing.kind == "mariadb" else "mariadb"
+        entries = tcp(ailing, type=other, username="reader", schema="hw_read", sql_mode="ANSI")
         code, out, err = debug(hw.Project(write_project(tmp_path / "shop", {}, entries)))
     finally:
         ailing.rows("set global read_only = 0")
     assert code == 1
     assert "`read_only`" in line(out, "writes")
     assert "is not strict" in line(out, "sql_mode")
+    assert f"the target says `{other}`" in line(out, "type")
+    assert f"`type: {ailing.kind}`" in line(out, "type")
     assert "help: take the server that it follows" in err
 
 

@@ -47,6 +47,17 @@ pub(super) fn examine(
     Ok(findings)
 }
 
+/// The target's type decides which macros its statements come from.
+pub(super) fn dialect(kind: &str, capabilities: &Capabilities) -> Option<Finding> {
+    let (other, gain) = match (kind, capabilities.product.as_str()) {
+        ("mysql", "MariaDB") => ("mariadb", "`relationships` tests are then quick without indexes as well"),
+        ("mariadb", "MySQL") => ("mysql", "`relationships` tests are then joined by hash"),
+        _ => return None,
+    };
+    let text = format!("the target says `{kind}`, and the server is {}", capabilities.product);
+    Some(Finding::warning("type", text, format!("`type: {other}`: {gain}")))
+}
+
 /// A replica of the target: whether it can be reached, and follows.
 pub(super) fn replica(server: &Arc<Server>) -> Finding {
     const NAME: &str = "replica";
