@@ -193,7 +193,7 @@ start() {
   if ! running; then
     "prepare_${kind%%-*}"
     port="$(free_port)"
-    rm -f "$socket" "$pidfile"
+    rm -f "$socket" "$socket.lock" "$pidfile"
     (trap '' HUP; close_inherited; "run_${kind%%-*}" "$port") >"$log" 2>&1 </dev/null &
     for _ in $(seq 300); do
       if [ -S "$socket" ] && running; then break; fi

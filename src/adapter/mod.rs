@@ -348,6 +348,11 @@ pub trait Adapter: Send + Sync {
         None
     }
 
+    /// How long a run waits for another one that is building the same relation.
+    fn run_patience(&self) -> Duration {
+        Duration::from_secs(600)
+    }
+
     /// Errors after which the whole unit of work may be tried again (deadlock, lock wait).
     fn is_transient(&self, error: &DbError) -> bool;
 }

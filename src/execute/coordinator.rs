@@ -34,6 +34,9 @@ pub trait Runner: Send + Sync {
         self.run(step, thread)
     }
 
+    /// All batches of a step have ended, or will not begin.
+    fn batches_ended(&self, _step: &Step) {}
+
     /// What came of a step that was done as a part of another one.
     fn decided(&self, _step: &Step) -> Option<NodeResult> {
         None
@@ -222,6 +225,7 @@ impl State<'_> {
     fn join(&mut self, step: usize) {
         if let Some(Some(progress)) = self.batched.remove(&step) {
             let index = progress.index;
+            self.runner.batches_ended(&self.work.steps[step]);
             self.finish(step, index, progress.join());
         }
         self.release_batched();

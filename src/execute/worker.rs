@@ -94,8 +94,11 @@ impl Runner for Worker {
         let Some((node, config)) = node.and_then(|node| Some((node, Microbatch::of(node)?))) else {
             return Err(Box::new(self.run(step, thread)));
         };
-        self.split(node, config, thread)
-            .map_err(|diagnostic| Box::new(failed(NodeRef::of_node(node), thread, diagnostic)))
+        let batches = self.split(node, config, thread);
+        if batches.is_err() {
+            self.batches_ended(step);
+        }
+        batches.map_err(|diagnostic| Box::new(failed(NodeRef::of_node(node), thread, diagnostic)))
     }
 
     fn batch(&self, step: &Step, batches: &Batches, at: usize, thread: &str) -> NodeResult {
@@ -111,6 +114,12 @@ impl Runner for Worker {
         let mut result = self.attempts(NodeRef::of_node(node), Some(node), scope);
         result.relation_name.clone_from(&node.relation_name);
         result
+    }
+
+    fn batches_ended(&self, step: &Step) {
+        if let (Some(journal), Some(node)) = (self.journal.get(), self.runtime.manifest.node(&step.unique_id)) {
+            journal.let_go(&self.unit(node, None));
+        }
     }
 
     fn decided(&self, step: &Step) -> Option<NodeResult> {
@@ -188,11 +197,12 @@ impl Worker {
         ends || self.runtime.adapter().is_transient(error)
     }
 
-    /// Cuts a microbatch model into batches: what there is in the warehouse decides with which it starts.
+    /// Cuts a microbatch model into batches: what there is in the warehouse decides with which it starts. From here on until
+    /// the last batch, no other run builds the model: it would replace the table under our batches, or be replaced by ours.
     fn split(&self, node: &Arc<Node>, config: Microbatch, thread: &str) -> Result<Batches, Box<Diagnostic>> {
         let runtime = &self.runtime;
         let scope = runtime.node(node, thread);
-        let existing = scope.existing().map_err(|failure| failure.into_diagnostic(&scope))?;
+        let existing = self.take_whole(&scope, node).map_err(|failure| failure.into_diagnostic(&scope))?;
         let is_table = existing.is_some_and(|relation| relation.is(RelationType::Table));
         let asked_for = || runtime.project.flags.get("FULL_REFRESH").and_then(serde_json::Value::as_bool);
         let full_refresh = node.config.full_refresh().or_else(asked_for).unwrap_or(false);
@@ -215,6 +225,26 @@ impl Worker {
             concurrent: adapter.capabilities().concurrent_batches && !alone && allowed(),
             done_before: before.map(|before| before.successful.clone()).unwrap_or_default(),
         })
+    }
+
+    /// What there is of a microbatch model, once no other run builds it.
+    fn take_whole(&self, scope: &Arc<Scope>, node: &Node) -> Result<Option<Relation>, Failure> {
+        if let Some(journal) = self.journal.get() {
+            let unit = self.unit(node, None);
+            scope.session()?.hold(journal, &unit)?;
+            recover::restore(scope, &unit)?;
+        }
+        scope.existing()
+    }
+
+    fn unit(&self, node: &Node, batch: Option<String>) -> Unit {
+        let relation = self.runtime.node_relation(node);
+        Unit {
+            schema: relation.schema.unwrap_or_default(),
+            identifier: relation.identifier.unwrap_or_default(),
+            batch,
+            node: node.unique_id.to_string(),
+        }
     }
 
     /// Tries again after a deadlock where that repeats nothing that has been committed.
@@ -309,13 +339,7 @@ impl Worker {
                 return Ok(());
             }
         }
-        let relation = self.runtime.node_relation(node);
-        let unit = Unit {
-            schema: relation.schema.unwrap_or_default(),
-            identifier: relation.identifier.unwrap_or_default(),
-            batch: scope.batch().map(|batch| batch.id()),
-            node: node.unique_id.to_string(),
-        };
+        let unit = self.unit(node, scope.batch().map(|batch| batch.id()));
         scope.session()?.enter(journal, unit.clone(), attempt.number, attempt.known)?;
         recover::restore(scope, &unit)
     }

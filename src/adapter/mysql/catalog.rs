@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::literal::quoted;
+use crate::adapter::relation::push_quoted;
 use crate::adapter::{
     Cell, Column, Connection, DbErrorKind, DbResult, Described, DescribedColumn, ExistingIndex, Include, Relation,
     RelationType, SchemaName, Table, described,
@@ -16,28 +17,32 @@ const BEING_CHANGED: u64 = 1684;
 const LOOKS: usize = 100;
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 
-/// All tables and views of the schemas, with one statement.
+/// All tables and views of the schemas. `show` and not `information_schema.tables`: to tell what a table is, MariaDB waits
+/// there until whoever makes it has filled it, so that no run could begin while another is at a large table.
 pub(super) fn list_relations(connection: &mut dyn Connection, schemas: &[SchemaName]) -> DbResult<Vec<Relation>> {
-    if schemas.is_empty() {
-        return Ok(Vec::new());
+    let mut relations = Vec::new();
+    for SchemaName { schema, .. } in schemas {
+        let mut sql = "show full tables from ".to_owned();
+        push_quoted(&mut sql, schema, QUOTE);
+        match connection.execute(&sql, true) {
+            Ok(found) => relations.extend(found.table.rows.iter().filter_map(|row| relation(schema, row))),
+            // There is nothing to be seen there yet.
+            Err(error) if matches!(error.kind, DbErrorKind::UnknownTable | DbErrorKind::Permission) => {}
+            Err(error) => return Err(error),
+        }
     }
-    let names = schemas.iter().map(|name| quoted(&name.schema)).collect::<Vec<_>>().join(", ");
-    let sql = format!(
-        "select table_schema, table_name, table_type from information_schema.tables where table_schema in ({names})"
-    );
-    let table = connection.execute(&sql, true)?.table;
-    Ok(table.rows.iter().filter_map(|row| relation(row)).collect())
+    Ok(relations)
 }
 
-fn relation(row: &[Cell]) -> Option<Relation> {
-    let [schema, identifier, kind] = row else { return None };
+fn relation(schema: &str, row: &[Cell]) -> Option<Relation> {
+    let [identifier, kind, ..] = row else { return None };
     let kind = match text(kind)?.as_str() {
         "BASE TABLE" | "SYSTEM VERSIONED" => RelationType::Table,
         "VIEW" | "SYSTEM VIEW" => RelationType::View,
         // A sequence lives among the tables, but no model is one.
         _ => return None,
     };
-    Some(Relation { kind: Some(kind), ..named(&text(schema)?, &text(identifier)?) })
+    Some(Relation { kind: Some(kind), ..named(schema, &text(identifier)?) })
 }
 
 /// A relation by its name.

@@ -47,6 +47,7 @@ const KNOWN: &[&str] = &[
     "lock_wait_timeout",
     "ddl_lock_timeout",
     "ddl_patience",
+    "run_patience",
     "sql_mode",
     "capabilities",
 ];
@@ -62,6 +63,8 @@ const DEFAULT_LOCK_WAIT_TIMEOUT: u64 = 60;
 /// Seconds that a statement which needs a table for itself lets others wait behind it, and for how long it tries.
 const DEFAULT_DDL_LOCK_TIMEOUT: u64 = 1;
 const DEFAULT_DDL_PATIENCE: u64 = 600;
+/// Seconds to wait for another run that builds the same relation.
+const DEFAULT_RUN_PATIENCE: u64 = 600;
 /// A quiet connection asks after this long whether the server is still there.
 const KEEPALIVE_MILLISECONDS: u32 = 30_000;
 
@@ -91,6 +94,8 @@ pub(super) struct Credentials {
     pub replica_wait: u64,
     pub lock_wait_timeout: u64,
     pub patience: Patience,
+    /// How long another run may keep a relation that this one is to build. Zero: not at all.
+    pub run_patience: Duration,
     /// Replaces the session's whole `sql_mode`.
     pub sql_mode: Option<String>,
     /// What the server can do, against what its version says.
@@ -165,6 +170,7 @@ impl Credentials {
             ),
             lock_wait_timeout: entries.number(&["lock_wait_timeout"])?.unwrap_or(DEFAULT_LOCK_WAIT_TIMEOUT),
             patience: patience(&entries)?,
+            run_patience: Duration::from_secs(entries.number(&["run_patience"])?.unwrap_or(DEFAULT_RUN_PATIENCE)),
             sql_mode,
             capabilities,
         })
@@ -294,6 +300,8 @@ mod tests {
         assert_eq!(error(json!({"schema": "a", "collation": "x; drop"})).code, Code::InvalidValue);
         assert_eq!(error(json!({"schema": "a", "capabilities": {"md6": true}})).code, Code::InvalidValue);
         assert_eq!(error(json!({"schema": "a", "ddl_lock_timeout": 0})).code, Code::InvalidValue);
+        let patience = error(json!({"schema": "a", "run_patience": "for ever"}));
+        assert_eq!(patience.message, "`run_patience` of the `mysql` target must be a whole number");
         assert_eq!(error(json!({"schema": "a", "ssl_cert": "c.pem"})).code, Code::InvalidValue);
         assert_eq!(error(json!({"schema": "a", "enable_cleartext_plugin": true})).code, Code::InvalidValue);
     }

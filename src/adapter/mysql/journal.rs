@@ -58,8 +58,9 @@ impl journal::Statements for Statements {
         )
     }
 
-    fn live(&self, run: &str) -> String {
-        format!("select get_lock({}, 0), cast({NOW} as char)", run_lock(&quoted(run)))
+    fn live(&self, run: &str, seconds: u32) -> String {
+        let lock = run_lock(&quoted(run));
+        format!("select get_lock({lock}, {seconds}), cast({NOW} as char), is_used_lock({lock})")
     }
 
     fn take(&self, lock: &str, seconds: u32) -> String {
@@ -92,7 +93,7 @@ impl journal::Statements for Statements {
         format!(
             "select get_lock({lock}, {seconds}), is_used_lock({lock}), is_used_lock({live}), j.run, j.host, j.pid, \
              cast(j.started_at as char), is_used_lock({theirs}), \
-             coalesce(j.run <> {run} and coalesce(j.ended_at, {NOW}) >= {opened}, 0) \
+             coalesce(j.run <> {run} and coalesce(j.ended_at, {NOW}) >= {opened}, 0), j.connection \
              from (select 1 as one) as one left join {table} as j on j.unit = {key}; \
              insert into {table} (unit, schema_name, identifier, batch, node, lock_name, run, host, pid, connection, \
              attempt, started_at) select {values} from (select 1 as one) as one \
@@ -113,6 +114,16 @@ impl journal::Statements for Statements {
 
     fn evidence(&self, table: &str, unit: &Unit) -> String {
         format!("select committed, run, connection from {table} where unit = {}", quoted(&unit.key()))
+    }
+
+    fn batches_of_others(&self, table: &str, unit: &Unit, run: &str) -> String {
+        format!(
+            "select is_used_lock(lock_name) from {table} where schema_name = {} and identifier = {} and batch is not null \
+             and run <> {} and is_used_lock(lock_name) is not null",
+            quoted(&unit.schema),
+            quoted(&unit.identifier),
+            quoted(run),
+        )
     }
 
     fn unfinished(&self, table: &str, run: &str) -> String {

@@ -20,6 +20,7 @@ mod types;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -373,6 +374,10 @@ impl Adapter for MySqlAdapter {
 
     fn journal(&self) -> Option<&'static dyn super::journal::Statements> {
         self.capabilities().named_locks.then_some(&journal::Statements)
+    }
+
+    fn run_patience(&self) -> Duration {
+        self.server.credentials.run_patience
     }
 
     fn is_transient(&self, error: &DbError) -> bool {

@@ -6,15 +6,21 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{Session, State, Wire, lock};
-use crate::adapter::journal::{Entered, Holder, Journal, PATIENCE, Unit, number, text};
+use crate::adapter::journal::{Entered, Holder, Journal, Unit, number, text};
 use crate::adapter::{Connection, DbError, DbErrorKind, DbResult, Relation, SchemaName};
 use crate::diag::log::{Detail, Level, LogEntry};
 
 /// How often a statement is sent again after its connection was lost, each time on a new one.
 const REPEATS: u32 = 3;
 
-/// How long the lock of what a dead run has left is waited for: its statement may have much to roll back.
+/// How long a session that was lost or ended may take to roll back what it has done.
+const ROLLBACK: Duration = Duration::from_secs(600);
+
+/// The same where only leftovers of a dead run are to be cleared.
 const BRIEFLY: Duration = Duration::from_secs(10);
+
+/// Between two questions for a lock that another run holds.
+const HELD_PAUSE: Duration = Duration::from_millis(200);
 
 /// How good what the cache knows of a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +51,7 @@ impl Session {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_micros());
         let held = Held { journal: journal.clone(), unit, attempt: format!("{attempt}-{since:x}"), transactions: 0 };
         let mut state = lock(&self.state);
-        let patience = if known == Known::Left { BRIEFLY } else { PATIENCE };
-        let stale = self.enter_locked(&mut state, &held, patience)?;
+        let stale = self.enter_locked(&mut state, &held, known == Known::Left)?;
         if known != Known::Well || stale {
             self.list_again(&mut state, &held.unit)?;
         }
@@ -74,7 +79,7 @@ impl Session {
     pub fn enter_again(&self) -> DbResult<bool> {
         let mut state = lock(&self.state);
         let Some(held) = state.held.clone() else { return Ok(false) };
-        self.enter_locked(&mut state, &held, PATIENCE).map(|_| true)
+        self.enter_locked(&mut state, &held, false).map(|_| true)
     }
 
     /// Whether rows have been committed since the session began to build.
@@ -82,43 +87,112 @@ impl Session {
         lock(&self.state).committed
     }
 
-    /// Gives whether another run has built the unit since ours began.
-    fn enter_locked(&self, state: &mut State, held: &Held, patience: Duration) -> DbResult<bool> {
-        let (started, mut killed, mut told) = (Instant::now(), None, false);
+    /// Takes the lock of a relation whose batches this run is to build, each in a session of its own: the run's own session
+    /// holds it, once no other run does. What is known of the relation is as good as new then.
+    ///
+    /// # Errors
+    /// As [`Session::enter`].
+    pub fn hold(&self, journal: &Arc<Journal>, unit: &Unit) -> DbResult<()> {
+        let mut state = lock(&self.state);
+        let ask = |_: &mut State, asked: bool| {
+            if asked {
+                // Not on the server: batches of other relations need the session meanwhile.
+                thread::sleep(HELD_PAUSE);
+            }
+            if self.pool.is_cancelled() { Err(DbError::cancelled()) } else { journal.hold(unit) }
+        };
+        let waited = self.wait(&mut state, journal, unit, false, ask);
+        let held = waited.and_then(|stale| {
+            if stale {
+                self.end_batches_of_others(&mut state, journal, unit)?;
+                self.list_again(&mut state, unit)?;
+            }
+            Ok(())
+        });
+        if held.is_err() {
+            journal.let_go(unit);
+        }
+        held
+    }
+
+    /// A run that has died, or lost its own session, gives a relation back before the statements of its batches have ended.
+    fn end_batches_of_others(&self, state: &mut State, journal: &Journal, unit: &Unit) -> DbResult<()> {
+        let sql = journal.statements.batches_of_others(&journal.table, unit, &journal.run);
+        let started = Instant::now();
         loop {
+            let rows = self.on_any_connection(state, |wire| wire.execute(&sql, true))?.table.rows;
+            let connections: Vec<u64> = rows.iter().filter_map(|row| number(row.first()?)).collect();
+            if connections.is_empty() {
+                return Ok(());
+            }
+            if started.elapsed() > ROLLBACK {
+                return Err(busy(unit, &Holder::default()));
+            }
+            for connection in connections {
+                self.kill(state, journal, unit, connection)?;
+            }
+            thread::sleep(HELD_PAUSE);
+        }
+    }
+
+    fn enter_locked(&self, state: &mut State, held: &Held, briefly: bool) -> DbResult<bool> {
+        let ask = |state: &mut State, asked: bool| {
             // Asked again at least once a second, for the other run may die in the meantime.
-            let sql = held.journal.enter(&held.unit, &held.attempt, u32::from(told));
+            let sql = held.journal.enter(&held.unit, &held.attempt, u32::from(asked));
             let table = self.on_any_connection(state, |wire| wire.execute(&sql, true))?.table;
-            let holder = match Entered::read(table.rows.first()) {
-                Entered::Taken { stale, unheard } => {
-                    if unheard {
-                        held.journal.revive()?;
-                    }
-                    return Ok(stale || told);
-                }
+            let entered = Entered::read(table.rows.first());
+            if let Entered::Taken { unheard, .. } = entered {
+                held.journal.vouch(&held.unit, unheard)?;
+            }
+            Ok(entered)
+        };
+        self.wait(state, &held.journal, &held.unit, briefly, ask)
+    }
+
+    /// Asks for a lock until it is ours; ends sessions that hold it for nobody. `ask` is told whether it was asked before.
+    /// Gives whether another run has built the unit since ours began.
+    fn wait(
+        &self,
+        state: &mut State,
+        journal: &Journal,
+        unit: &Unit,
+        briefly: bool,
+        ask: impl Fn(&mut State, bool) -> DbResult<Entered>,
+    ) -> DbResult<bool> {
+        let (started, mut killed, mut asked, mut told) = (Instant::now(), None, false, false);
+        loop {
+            let holder = match ask(state, asked)? {
+                Entered::Taken { stale, .. } => return Ok(stale || asked),
                 Entered::Busy(holder) => holder,
             };
             // Our own run builds nothing twice at a time: it is the session of a connection that we have lost.
-            let is_left = !holder.alive || holder.run.as_ref() == Some(&held.journal.run);
+            let is_left = !holder.alive || holder.run.as_ref() == Some(&journal.run);
+            let patience = match is_left {
+                _ if briefly => BRIEFLY,
+                true => ROLLBACK,
+                false => journal.patience,
+            };
             if let Some(connection) = holder.connection.filter(|number| is_left && killed != Some(*number)) {
                 killed = Some(connection);
-                self.kill(state, held, connection)?;
+                self.kill(state, journal, unit, connection)?;
             } else if started.elapsed() > patience {
-                return Err(busy(&held.unit, &holder));
+                return Err(busy(unit, &holder));
             }
-            if !told && !is_left {
-                let text = format!("Waiting for {}: it is being built by {holder}", held.unit.key());
+            // Who has just got it is known a moment later.
+            if !told && !is_left && (asked || holder.run.is_some()) {
+                told = true;
+                let text = format!("Waiting for {}: it is being built by {holder}", unit.key());
                 self.tell(Level::Info, "Note", &text);
             }
-            told = true;
+            asked = true;
         }
     }
 
     /// Ends a session that nobody listens to. That it is ending already is no error.
-    fn kill(&self, state: &mut State, held: &Held, connection: u64) -> DbResult<()> {
-        let text = format!("Ending connection {connection}, which a dead client left at {}", held.unit.key());
+    fn kill(&self, state: &mut State, journal: &Journal, unit: &Unit, connection: u64) -> DbResult<()> {
+        let text = format!("Ending connection {connection}, which a dead client left at {}", unit.key());
         self.tell(Level::Debug, "Note", &text);
-        match self.on_any_connection(state, |wire| wire.execute(&held.journal.statements.kill(connection), false)) {
+        match self.on_any_connection(state, |wire| wire.execute(&journal.statements.kill(connection), false)) {
             Err(error) if error.kind == DbErrorKind::Cancelled || error.lost => Err(error),
             _ => Ok(()),
         }
@@ -133,9 +207,7 @@ impl Session {
         }
         let listed = self.on_any_connection(state, |wire| adapter.list_relations(wire, std::slice::from_ref(&name)))?;
         let limit = adapter.max_identifier();
-        let is_ours = |relation: &&Relation| {
-            relation.identifier.as_ref().is_some_and(|name| *name == unit.identifier || unit.owns(name, limit))
-        };
+        let is_ours = |relation: &&Relation| relation.identifier.as_ref().is_some_and(|name| unit.touches(name, limit));
         for known in self.cache().relations_in(&name).iter().filter(is_ours) {
             self.cache().drop(known);
         }
@@ -164,7 +236,7 @@ impl Session {
         if !committed {
             return Err(error);
         }
-        self.enter_locked(state, &held, PATIENCE).map(drop)
+        self.enter_locked(state, &held, false).map(drop)
     }
 
     /// The last transaction of a unit that was committed, once the session of it has ended.
@@ -176,7 +248,7 @@ impl Session {
         loop {
             let taken = self.on_any_connection(state, |wire| wire.execute(&take, true))?.table.rows;
             let row = match self.with_wire(state, |wire| wire.execute(&evidence, true)) {
-                Err(error) if error.lost && started.elapsed() < PATIENCE => continue,
+                Err(error) if error.lost && started.elapsed() < ROLLBACK => continue,
                 outcome => outcome?.table.rows.into_iter().next().unwrap_or_default(),
             };
             let [committed, run, connection] = row.as_slice() else { return Ok(None) };
@@ -185,12 +257,12 @@ impl Session {
                 Some([taken, _]) if number(taken) == Some(1) => return Ok(text(committed).filter(|_| is_ours)),
                 Some([_, holder]) if is_ours && number(holder) == number(connection) => {
                     if let Some(connection) = number(holder) {
-                        self.kill(state, held, connection)?;
+                        self.kill(state, &held.journal, &held.unit, connection)?;
                     }
                 }
                 _ => {}
             }
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > ROLLBACK {
                 return Err(busy(&held.unit, &Holder::default()));
             }
         }
@@ -206,7 +278,7 @@ impl Session {
                     tried += 1;
                     self.tell(Level::Debug, "Note", &format!("{error}; trying again ({tried} of {REPEATS})"));
                     if let Some(held) = state.held.clone() {
-                        self.enter_locked(state, &held, PATIENCE)?;
+                        self.enter_locked(state, &held, false)?;
                     }
                 }
                 outcome => return outcome,
@@ -238,7 +310,8 @@ impl Session {
 
 fn busy(unit: &Unit, holder: &Holder) -> DbError {
     let message = format!("`{}` is being built by {holder}", unit.key());
-    let help = "wait for that run or end it, and run again".to_owned();
+    let help =
+        "wait for that run or end it, and run again; `run_patience` of the target says how long to wait".to_owned();
     DbError { help: Some(help), ..DbError::new(DbErrorKind::Other, message) }
 }
 

@@ -34,6 +34,8 @@ class Plan:
     at: int
     cut: Cut
     matches: Callable[[str], bool] = lambda _: True
+    #: Called right then, before the connection is cut.
+    strike: Callable[[], None] = lambda: None
     seen: int = 0
     #: The server has answered the statement.
     answered: threading.Event = field(default_factory=threading.Event)
@@ -85,6 +87,7 @@ class Proxy:
                 server.connect(self.server)
             except OSError:
                 client.close()
+                server.close()
                 continue
             with self.lock:
                 self.open |= {client, server}
@@ -110,7 +113,7 @@ class Link:
 
     def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
         self.proxy, self.client, self.server = proxy, client, server
-        self.answered = threading.Event()
+        self.answered, self.struck = threading.Event(), threading.Event()
         self.held = False
 
     def start(self) -> None:
@@ -143,6 +146,8 @@ class Link:
                 self.server.sendall(header + body)
                 if self.held:
                     self.answered.wait(30)
+                plan.strike()
+                self.struck.set()
                 plan.answered.set()
                 if plan.cut is Cut.HOLD:
                     exactly(self.client, 1)
@@ -161,6 +166,10 @@ class Link:
                     self.client.sendall(data)
         except OSError:
             pass
+        if self.held:
+            # The server may end with what strikes.
+            self.answered.set()
+            self.struck.wait(30)
         shut(self.client)
         shut(self.server)
         self.answered.set()

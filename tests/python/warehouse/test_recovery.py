@@ -124,7 +124,7 @@ def project(warehouse: Warehouse, proxy: Proxy, kind: str) -> Path:
     settings = json.dumps(
         {"name": "shop", "version": "1.0", "profile": "shop", "vars": {"raw": f"{warehouse.schema}_raw"}}
     )
-    return write_project(warehouse.folder / "shop", {"dbt_project.yml": settings, **KINDS[kind]}, output)
+    return write_project(warehouse.folder / f"shop_{kind}", {"dbt_project.yml": settings, **KINDS[kind]}, output)
 
 
 def options(kind: str) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def build(folder: Path, kind: str) -> str:
         results = hw.Project(folder).build(**options(kind))
     except hw.HeadwaterError as problem:
         return str(problem)
-    found = [str(result.message) for result in results if result.status not in ("success", "pass")]
+    found = [result.explain() for result in results if result.status not in ("success", "pass")]
     return "\n".join(found) or ("" if results.success else "it failed without a reason")
 
 
@@ -214,7 +214,7 @@ def test_a_client_that_is_killed_at_every_statement_that_changes_something(
 def sleeping(server: Warehouse) -> list[tuple[Any, ...]]:
     """The server's connections that are busy with a statement of this test."""
     statements = server.rows("select id, info from information_schema.processlist where id <> connection_id()")
-    return [(number, info) for number, info in statements if info and "sleep(50)" in info and server.schema in info]
+    return [(number, info) for number, info in statements if info and "sleep(" in info and server.schema in info]
 
 
 def test_what_a_killed_run_leaves_is_cleared_though_its_model_is_gone(server: Warehouse) -> None:
@@ -257,7 +257,82 @@ def test_two_runs_at_once_build_one_table_after_the_other(server: Warehouse) -> 
                 results.raise_for_failures()
     # Each run adds a row; none is lost or doubled, though the first two both began before there was a table.
     assert server.rows(f"select count(*) from {server.schema}.grown") == [(rounds * len(projects),)]
-    waited = [text for text in told if text.startswith(f"Waiting for {server.schema}.grown")]
-    assert len(waited) >= 1
-    assert f"process {os.getpid()}" in waited[0]
+    assert f"process {os.getpid()}" in told_to_wait(told)[0]
     assert leftovers(server) == []
+
+
+BATCHES = {
+    "models/raw.yml": "sources: [{name: raw, schema: \"{{ var('raw') }}\", "
+    "tables: [{name: src, config: {event_time: happened_at}}]}]",
+    # The first day takes its time.
+    "models/m.sql": """
+        {{ config(materialized='incremental', incremental_strategy='microbatch', event_time='happened_at',
+                  batch_size='day', begin='2024-01-01') }}
+        select src.* from {{ source('raw', 'src') }} as src
+        {% if model.batch and model.batch.id == '20240101' and var('seconds', 0) %}
+        join (select sleep({{ var('seconds') }}) as waited) as slow on true
+        {% endif %}
+    """,
+}
+EARLY = {"event_time_start": "2024-01-01", "event_time_end": "2024-01-03"}
+LATE = {"event_time_start": "2024-01-03", "event_time_end": "2024-01-05"}
+
+
+@pytest.mark.parametrize("how", ["first build", "full refresh", "killed"])
+def test_two_runs_of_one_microbatch_model(server: Warehouse, how: str) -> None:
+    """A run that replaces the table under the batches of another one would lose them: so the second waits, for as long
+    as the first is alive."""
+    raw = f"{server.schema}_raw"
+    server.rows(f"create database {raw}")
+    server.rows(f"create table {raw}.src (id int, happened_at datetime) engine=InnoDB")
+    server.rows(f"insert into {raw}.src values " + ", ".join(f"({day}, '2024-01-0{day} 05:00')" for day in range(1, 5)))
+    late = server.project(BATCHES, "late", vars={"raw": raw})
+    told: list[str] = []
+    late.callbacks.append(lambda event: told.append(event.info.msg))
+    if how != "first build":
+        late.run(**EARLY).raise_for_failures()
+    seconds = 50 if how == "killed" else 1.5
+    early = server.project(BATCHES, "early", vars={"raw": raw, "seconds": seconds})
+    options = {**EARLY, "full_refresh": how != "first build", "vars": {"raw": raw, "seconds": seconds}}
+    program = f"import headwater; headwater.Project({str(early.project_dir)!r}).run(**{options!r}).raise_for_failures()"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    while process.poll() is None and not sleeping(server):
+        time.sleep(0.02)
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(late.run, **LATE)
+        while not second.done() and not told_to_wait(told):
+            time.sleep(0.02)
+        if how == "killed":
+            process.send_signal(signal.SIGKILL)
+        output, _ = process.communicate(timeout=60)
+        second.result(timeout=30).raise_for_failures()
+    assert how == "killed" or process.returncode == 0, output.decode()
+    (waited,) = told_to_wait(told)
+    assert waited.startswith(f"Waiting for {server.schema}.m: it is being built by run ")
+    assert f"process {process.pid}" in waited
+    assert server.rows(f"select id from {server.schema}.m order by id") == [(day,) for day in range(1, 5)]
+    assert sleeping(server) == []
+    assert leftovers(server) == []
+
+
+def told_to_wait(told: list[str]) -> list[str]:
+    return [text for text in told if text.startswith("Waiting for ")]
+
+
+def test_the_wait_for_another_run_has_an_end(server: Warehouse) -> None:
+    slow = {"models/m.sql": "{{ config(materialized='table') }} select count(*) as n from (select sleep(50)) as s"}
+    first = server.project(slow, "first")
+    folder = server.folder / "second"
+    second = hw.Project(write_project(folder, slow, {**server.output, "run_patience": 1}, "second"))
+    program = f"import headwater; headwater.Project({str(first.project_dir)!r}).run()"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    while process.poll() is None and not sleeping(server):
+        time.sleep(0.02)
+    results = second.run()
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert (results["m"].status, results.success) == ("error", False)
+    told = results["m"].explain()
+    assert f"`{server.schema}.m` is being built by run " in told
+    assert f"process {process.pid}" in told
+    assert "`run_patience` of the target" in told
