@@ -156,7 +156,7 @@ fn needs(report: &mut Report, call: &Call<'_>, project: &Arc<Project>, adapter: 
         }
         Err(problems) => {
             let help = "`headwater parse` shows them; schemas of sources and custom schemas are not looked at";
-            let text = format!("the project has {} problems", problems.len());
+            let text = format!("the project does not parse (problems: {})", problems.len());
             report.finding(Finding::warning("nodes", text, help));
         }
     }

@@ -62,7 +62,7 @@ def test_a_good_warehouse_passes(warehouse: Warehouse):
 def test_a_project_that_does_not_parse_is_no_reason_to_stop(duck: Warehouse):
     code, out, _ = debug(duck.project({"models/a.sql": "select * from {{ ref('none') }}"}))
     assert code == 0
-    assert "1 problems [WARN]" in line(out, "nodes")
+    assert "does not parse (problems: 1) [WARN]" in line(out, "nodes")
 
 
 FLAGS = {
