@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from headwater._core import Session
+from headwater._core import RunResults, Session
 from headwater.arguments import command_line
 
 TYPE_CHECKING = False
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Union
 
-    from headwater._core import Event, RunResults, Table
+    from headwater._core import Event, Table
     from headwater.arguments import Selection
 
     Path = Union[str, os.PathLike[str]]
@@ -112,13 +112,13 @@ class Project:
 
     def show(self, select: Selection | None = None, *, limit: int = 5, **options: Any) -> Table:
         """Preview the rows of one model, or of ``inline="select …"``. A limit of -1 shows all."""
-        result: Table = self._invoke(["show"], {"select": select, "limit": limit, **options})
-        return result
+        table: Table = self._table({"select": select, "limit": limit, **options})
+        return table
 
     def query(self, sql: str, **options: Any) -> Table:
         """Run a query of your own, with ``{{ ref() }}`` and all of the project's Jinja, and give all its rows."""
-        result: Table = self._invoke(["show"], {"inline": sql, "limit": -1, **options})
-        return result
+        table: Table = self._table({"inline": sql, "limit": -1, **options})
+        return table
 
     def docs_generate(
         self, select: Selection | None = None, exclude: Selection | None = None, **options: Any
@@ -137,6 +137,12 @@ class Project:
     def deps(self, **options: Any) -> None:
         """Install the packages of packages.yml."""
         self._invoke(["deps"], options)
+
+    def _table(self, options: dict[str, Any]) -> Any:
+        shown = self._invoke(["show"], options)
+        if not isinstance(shown, RunResults):
+            return shown
+        return shown[0].agate_table if len(shown) else None
 
     def _run(
         self, command: str, select: Selection | None, exclude: Selection | None, options: dict[str, Any]

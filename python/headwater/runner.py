@@ -19,10 +19,10 @@ class Outcome:
     """How an invocation ended.
 
     `success`, `result` and `exception` are those of dbt's runner. The result is what the command gave: RunResults
-    (build, run, test …), a Manifest (parse), a list of names (ls), the catalog (docs generate), a Table (show), whether
-    all is well (debug), or None. The exception is what ended it early; failed nodes are no exception but in the
-    result. `exit_code` is the command line's: 0, 1 (something failed) or 2 (the
-    command could not be run).
+    (build, run, test, compile, show …), a Manifest (parse), a list of names (ls), the catalog (docs generate), whether
+    all is well (debug), or None. Each result of `show` has its rows in ``agate_table``, a Table. The exception is what
+    ended it early; failed nodes are no exception but in the result. `exit_code` is the command line's: 0, 1 (something
+    failed) or 2 (the command could not be run).
     """
 
     __slots__ = ("exception", "exit_code", "result", "success")

@@ -13,8 +13,8 @@ use twox_hash::XxHash3_64;
 
 use super::{Metadata, file};
 use crate::diag;
-use crate::execute::RunResults;
-use crate::manifest::json::{CompiledNode, NodeEntry};
+use crate::execute::{NodeResult, RunResults};
+use crate::manifest::json::NodeEntry;
 use crate::manifest::{Manifest, Node, Resource, ResourceType, UniqueId};
 use crate::project::Project;
 
@@ -28,7 +28,7 @@ pub fn write_manifest(
     manifest: &Manifest,
     results: Option<&RunResults>,
 ) -> diag::Result<Body> {
-    let compiled = results.map(compiled_nodes).unwrap_or_default();
+    let ran = results.map(ran).unwrap_or_default();
     let mut body = Body { offset: 0, digest: 0 };
     file::write(path, |writer| {
         let head = head(project)?;
@@ -36,7 +36,7 @@ pub fn write_manifest(
         let mut rest = Rest { writer, digest: XxHash3_64::default(), is_open: false };
         // The digest of a few bytes costs as much as that of many: the serializer writes token by token.
         let mut blocks = BufWriter::with_capacity(1 << 16, &mut rest);
-        serde_json::to_writer(&mut blocks, &Document { manifest, compiled })?;
+        serde_json::to_writer(&mut blocks, &Document { manifest, ran })?;
         blocks.flush()?;
         drop(blocks);
         body = Body { offset: head.len() as u64, digest: rest.digest.finish() };
@@ -81,7 +81,7 @@ pub fn copy_manifest(path: &Path, project: &Project, from: &Path, body: Body) ->
 pub fn manifest_text(project: &Project, manifest: &Manifest) -> serde_json::Result<String> {
     let mut text = head(project)?;
     let mut rest = Rest { writer: &mut text, digest: XxHash3_64::default(), is_open: false };
-    serde_json::to_writer(&mut rest, &Document { manifest, compiled: Compiled::new() })?;
+    serde_json::to_writer(&mut rest, &Document { manifest, ran: Ran::new() })?;
     String::from_utf8(text).map_err(serde::ser::Error::custom)
 }
 
@@ -125,22 +125,22 @@ impl<W: Write> Write for Rest<W> {
     }
 }
 
-type Compiled<'a> = HashMap<&'a str, CompiledNode<'a>>;
+type Ran<'a> = HashMap<&'a str, &'a NodeResult>;
 
-fn compiled_nodes(results: &RunResults) -> Compiled<'_> {
-    results.results.iter().filter_map(|result| Some((&*result.unique_id, result.compiled_node()?))).collect()
+fn ran(results: &RunResults) -> Ran<'_> {
+    results.results.iter().map(|result| (&*result.unique_id, &**result)).collect()
 }
 
 struct Document<'a> {
     manifest: &'a Manifest,
-    compiled: Compiled<'a>,
+    ran: Ran<'a>,
 }
 
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let manifest = self.manifest;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("nodes", &Nodes { manifest, functions: false, compiled: &self.compiled })?;
+        map.serialize_entry("nodes", &Nodes { manifest, functions: false, ran: &self.ran })?;
         map.serialize_entry("sources", &manifest.sources)?;
         map.serialize_entry("macros", &manifest.macros)?;
         map.serialize_entry("docs", &manifest.docs)?;
@@ -155,16 +155,16 @@ impl Serialize for Document<'_> {
         map.serialize_entry("saved_queries", &manifest.saved_queries)?;
         map.serialize_entry("semantic_models", &manifest.semantic_models)?;
         map.serialize_entry("unit_tests", &manifest.unit_tests)?;
-        map.serialize_entry("functions", &Nodes { manifest, functions: true, compiled: &self.compiled })?;
+        map.serialize_entry("functions", &Nodes { manifest, functions: true, ran: &self.ran })?;
         map.end()
     }
 }
 
-/// The nodes with what compiling gave: the functions, or all others.
+/// The nodes with what compiling and running gave: the functions, or all others.
 struct Nodes<'a> {
     manifest: &'a Manifest,
     functions: bool,
-    compiled: &'a Compiled<'a>,
+    ran: &'a Ran<'a>,
 }
 
 impl Serialize for Nodes<'_> {
@@ -172,7 +172,10 @@ impl Serialize for Nodes<'_> {
         let mut map = serializer.serialize_map(None)?;
         let is_function = |node: &Node| node.resource_type == ResourceType::Function;
         for (id, node) in self.manifest.nodes.iter().filter(|(_, node)| is_function(node) == self.functions) {
-            map.serialize_entry(id, &NodeEntry { node, compiled: self.compiled.get(&**id).copied() })?;
+            let ran = self.ran.get(&**id);
+            let compiled = ran.and_then(|result| result.compiled_node());
+            let build_path = ran.and_then(|result| result.build_path.as_deref());
+            map.serialize_entry(id, &NodeEntry { node, compiled, build_path })?;
         }
         map.end()
     }

@@ -112,7 +112,8 @@ pub fn compiled_node(node: &Arc<Node>, compiled: Option<&Arc<Compiled>>, batch: 
     Lazy::value(quick, move || {
         let extra_ctes: Vec<Json> = compiled.ctes.iter().map(|cte| cte.extra(true)).collect();
         let code = CompiledNode { code: &compiled.sql, path: compiled.path.as_deref(), extra_ctes: &extra_ctes };
-        let mut entry = serde_json::to_value(NodeEntry { node: &node, compiled: Some(code) }).unwrap_or(Json::Null);
+        let mut entry = serde_json::to_value(NodeEntry { node: &node, compiled: Some(code), build_path: None })
+            .unwrap_or(Json::Null);
         if let Json::Object(entry) = &mut entry {
             // The older name, which packages still use.
             entry.insert("compiled_sql".to_owned(), Json::from(&*compiled.sql));

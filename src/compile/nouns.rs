@@ -140,6 +140,7 @@ fn write(state: &mut State<'_, '_>, a: &mut Args<'_>) -> Result<Value, Error> {
     {
         let text = payload.to_str().unwrap_or_else(|| pyvalue::py_str(&payload).into());
         scope.runtime.writer.write(&path, text);
+        scope.written(path);
     }
     Ok(Value::from(""))
 }

@@ -104,6 +104,8 @@ pub struct Scope {
     /// Relations that are rendered as subqueries: their text and their alias.
     subqueries: Mutex<Vec<(String, String)>>,
     pub(super) compiled: OnceLock<Arc<Compiled>>,
+    /// Below the target folder.
+    build_path: OnceLock<String>,
     answers: Answers,
     /// What is to be dropped if the subject fails.
     leftovers: Mutex<Vec<Relation>>,
@@ -158,6 +160,7 @@ impl Scope {
             batch,
             subqueries: Mutex::default(),
             compiled: OnceLock::new(),
+            build_path: OnceLock::new(),
             answers,
             leftovers: Mutex::default(),
             auditor: OnceLock::new(),
@@ -202,6 +205,16 @@ impl Scope {
     /// The compiled file's place relative to the project root.
     pub fn compiled_path(&self) -> Option<String> {
         self.compiled.get().and_then(|compiled| self.runtime.shown_path(compiled))
+    }
+
+    /// Notes where `write()` has put what is run.
+    pub(super) fn written(&self, path: String) {
+        let _ = self.build_path.set(path);
+    }
+
+    /// Where what was run is, relative to the project root.
+    pub fn build_path(&self) -> Option<String> {
+        self.build_path.get().map(|path| self.runtime.below_target(path))
     }
 
     /// What became of the rules of the subject's contract, for the results; None without one.

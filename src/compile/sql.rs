@@ -221,8 +221,15 @@ impl Scope {
 
 fn target_path(folder: &str, subject: &Subject) -> Option<String> {
     let path = match subject {
-        Subject::UnitTest(unit) => format!("{}/{}.sql", unit.test.original_file_path, unit.test.name),
+        // dbt gives the file of SQL that it pretends the folder of the YAML file, once more.
+        Subject::UnitTest(unit) => {
+            let file = &unit.test.original_file_path;
+            let folder = file.rfind('/').map_or("", |at| &file[..=at]);
+            format!("{file}/{folder}{}.sql", unit.test.name)
+        }
         Subject::Node(node) => match (&node.detail, node.resource_type) {
+            // `--inline` and its like: no file of the project.
+            (_, ResourceType::SqlOperation) => return None,
             (Detail::GenericTest(_), _) => format!("{}/{}", node.original_file_path, node.path),
             (Detail::Snapshot, _) => format!("{}/{}.sql", node.original_file_path, node.name),
             (Detail::Operation { .. }, _) => format!("dbt_project.yml/hooks/{}.sql", node.name),
@@ -241,8 +248,11 @@ impl Runtime {
 
     /// The compiled file's place relative to the project root, for messages and artifacts.
     pub fn shown_path(&self, compiled: &Compiled) -> Option<String> {
-        let path = compiled.path.as_ref()?;
+        Some(self.below_target(compiled.path.as_ref()?))
+    }
+
+    pub(super) fn below_target(&self, path: &str) -> String {
         let target = self.project.target_path.strip_prefix(&self.project.root).unwrap_or(&self.project.target_path);
-        Some(format!("{}/{path}", target.display()).replace('\\', "/"))
+        format!("{}/{path}", target.display()).replace('\\', "/")
     }
 }

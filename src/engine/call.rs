@@ -102,6 +102,7 @@ impl<'a> Call<'a> {
             flags: options.flags(self.command),
             arguments: options.arguments(self.command),
             skip_version_check: !options.version_check,
+            without_missing_packages: self.command == Command::Debug,
             env: self.host.env.clone(),
             cwd: self.host.cwd.clone(),
         }
@@ -190,7 +191,11 @@ impl<'a> Call<'a> {
     /// Parses the project, draws its graph, and writes manifest.json.
     pub(super) fn ready(&mut self) -> Stage<Ready> {
         let begun = self.begin()?;
-        self.finish(begun)
+        let mut ready = self.finish(begun)?;
+        if self.options.store_failures == Some(true) {
+            manifest::store_failures(&mut ready.manifest, &ready.project, &*ready.adapter);
+        }
+        Ok(ready)
     }
 
     /// The same, without the graph where nothing has changed and nobody wants the manifest.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
+
 use super::call::{Call, Stage};
 use super::{CommandResult, Done, Shown, rows, run};
 use crate::execute::{self, RunResults};
@@ -10,13 +12,19 @@ use crate::plan::{self, Verb};
 pub(super) fn compile(call: &mut Call<'_>) -> Stage<Done> {
     let ready = call.ready()?;
     if let Some(sql) = &call.options.inline {
-        let runtime = call.runtime(&ready, Vec::new(), true)?;
+        let runtime = call.runtime(&ready, Vec::new(), false)?;
         let node = rows::inline_node(&ready.project, sql, "--inline");
-        let scope = runtime.node(&node, "MainThread");
-        let compiled = scope.compile().map_err(|failure| vec![*failure.into_diagnostic(&scope)])?;
-        let results = run::nothing(&ready);
+        let result = execute::compiled(&runtime, &node).map_err(|problem| vec![*problem])?;
+        let code = result.compiled_code.clone().unwrap_or_default();
+        let results = RunResults {
+            elapsed: result.execution_time,
+            generated_at: Utc::now(),
+            results: vec![Arc::new(result)],
+            ..run::nothing(&ready)
+        };
         call.write_results(&ready, &results)?;
-        let shown = Shown::code(call.options.output, (&node.name, &node.unique_id), true, &compiled.sql);
+        let of = (node.name.as_str(), &node.unique_id);
+        let shown = Shown::code(call.options.output, call.options.quiet, of, true, &code);
         return Ok(Done::showing(CommandResult::Run(Arc::new(results)), vec![shown]));
     }
     let selected = call.select(&ready, Verb::Compile.resource_types())?;
@@ -45,7 +53,7 @@ fn named(call: &Call<'_>, results: &RunResults) -> Vec<Shown> {
         .filter(|result| is_named(&result.node.name))
         .filter_map(|result| {
             let node = (result.node.name.as_str(), &result.unique_id);
-            Some(Shown::code(call.options.output, node, false, result.compiled_code.as_deref()?))
+            Some(Shown::code(call.options.output, call.options.quiet, node, false, result.compiled_code.as_deref()?))
         })
         .collect()
 }

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, Ready, Stage};
+use super::call::{Call, Stage};
 use super::{CommandResult, Done, Output};
 use crate::diag::{Code, Diagnostic};
+use crate::jinja::pyvalue;
 use crate::manifest::{Resource, ResourceType};
 
 /// What `ls` lists when no types are asked for.
@@ -22,7 +23,7 @@ const TYPES: &[ResourceType] = &[
     ResourceType::Function,
 ];
 
-/// dbt's keys of `--output json`.
+/// dbt's keys of `--output json`; only models have `direct_parents`.
 const KEYS: &[&str] = &[
     "alias",
     "name",
@@ -45,16 +46,16 @@ pub(super) fn list(call: &mut Call<'_>) -> Stage<Done> {
         call.warn_of_nothing()?;
     }
     let members = selected.ids.iter().filter_map(|id| ready.manifest.get(id));
-    let lines: Vec<String> = members.map(|member| line(call, &ready, &member)).collect::<Stage<_>>()?;
+    let lines: Vec<String> = members.map(|member| line(call, &member)).collect::<Stage<_>>()?;
     let output = lines.iter().map(|line| format!("{line}\n")).collect();
     Ok(Done::printing(CommandResult::List(lines), output))
 }
 
-fn line(call: &Call<'_>, ready: &Ready, member: &Resource<'_>) -> Stage<String> {
+fn line(call: &Call<'_>, member: &Resource<'_>) -> Stage<String> {
     Ok(match call.options.output {
         Output::Name => search_name(member),
         Output::Path => member.original_file_path().to_owned(),
-        Output::Json => object(&call.options.output_keys, ready, member)?.to_string(),
+        Output::Json => text(&object(&call.options.output_keys, member)?),
         Output::Default | Output::Selector | Output::Text => selector(member),
     })
 }
@@ -76,21 +77,28 @@ fn selector(member: &Resource<'_>) -> String {
     }
 }
 
-/// The member's entry of manifest.json, cut down to the keys. A key with dots reaches inside.
-fn object(keys: &[String], ready: &Ready, member: &Resource<'_>) -> Stage<Value> {
+/// The member's entry of manifest.json, cut down to the keys: those that are asked for, in their order, or dbt's, in the
+/// entry's order. A key with dots reaches inside.
+fn object(keys: &[String], member: &Resource<'_>) -> Stage<Value> {
     let mut entry = member.to_json().map_err(|error| vec![Diagnostic::error(Code::Internal, error.to_string())])?;
-    let parents: Vec<&str> = ready
-        .dag
-        .index(member.unique_id())
-        .map(|at| ready.dag.parents(at).map(|parent| &**ready.dag.id(parent)).collect())
-        .unwrap_or_default();
-    entry["direct_parents"] = json!(parents);
-    let wanted: Vec<&str> = match keys.is_empty() {
-        true => KEYS.to_vec(),
-        false => keys.iter().map(String::as_str).collect(),
-    };
-    let found = wanted.iter().filter_map(|key| Some(((*key).to_owned(), reach(&entry, key)?.clone())));
-    Ok(Value::Object(found.collect::<Map<_, _>>()))
+    if let Resource::Node(node) = member
+        && node.resource_type == ResourceType::Model
+    {
+        entry["direct_parents"] = json!(node.depends_on_nodes);
+    }
+    if !keys.is_empty() {
+        let found = keys.iter().filter_map(|key| Some((key.clone(), reach(&entry, key)?.clone())));
+        return Ok(Value::Object(found.collect::<Map<_, _>>()));
+    }
+    if let Value::Object(entries) = &mut entry {
+        entries.retain(|key, _| KEYS.contains(&key.as_str()));
+    }
+    Ok(entry)
+}
+
+/// As Python writes JSON, which scripts may search as text.
+fn text(value: &Value) -> String {
+    pyvalue::dumps(&pyvalue::from_json(value), false).unwrap_or_else(|_| value.to_string())
 }
 
 fn reach<'v>(entry: &'v Value, key: &str) -> Option<&'v Value> {

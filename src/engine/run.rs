@@ -6,6 +6,7 @@ use super::call::{Call, Ready, Stage, verb};
 use super::{Command, CommandResult, Done, rows, state};
 use crate::artifacts;
 use crate::compile::Runtime;
+use crate::diag::Diagnostic;
 use crate::execute::{self, RunResults, Status};
 use crate::manifest::ResourceType;
 use crate::plan::{self, Verb};
@@ -30,7 +31,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Stage<Done> {
         true => artifacts::read_sources(&ready.project.target_path).ok().flatten(),
         false => None,
     };
-    let results = Arc::new(execute::run(&call.job(runtime.clone(), plan)));
+    let results = began(execute::run(&call.job(runtime.clone(), plan)))?;
     call.write_results(&ready, &results)?;
     call.write_inputs(&ready, &runtime)?;
     let problem = state::keep(&ready, call.options, &runtime, &results, loaded.as_ref());
@@ -53,10 +54,20 @@ pub(super) fn clone(call: &mut Call<'_>) -> Stage<Done> {
         Arc::new(nothing(&ready))
     } else {
         let runtime = call.runtime(&ready, selected.ids, true)?;
-        Arc::new(execute::run(&call.job(runtime, plan)))
+        began(execute::run(&call.job(runtime, plan)))?
     };
     call.write_results(&ready, &results)?;
     Ok(CommandResult::Run(results).into())
+}
+
+/// Where nothing has run because the run could not begin (no connection, no schema), the command could not run: the
+/// results of the run before stay, for `retry`.
+fn began(results: RunResults) -> Stage<Arc<RunResults>> {
+    let failed = results.diagnostics.iter().any(Diagnostic::is_error);
+    if failed && results.results.is_empty() && !results.cancelled {
+        return Err(results.diagnostics);
+    }
+    Ok(Arc::new(results))
 }
 
 /// The results of no steps at all.
@@ -85,7 +96,11 @@ fn show_seeds(call: &Call<'_>, ready: &Ready, runtime: &Arc<Runtime>, results: &
         let node = rows::inline_node(&ready.project, &query, "--show");
         let preview =
             execute::preview(runtime, &node, Some(SEED_ROWS), &call.host.cancel).map_err(|problem| vec![*problem])?;
-        text.push_str(&format!("\nFirst rows of seed '{}':\n{}", result.node.name, rows::text(&preview.batches)?));
+        text.push_str(&format!(
+            "\nFirst rows of seed '{}':\n{}",
+            result.node.name,
+            rows::text(preview.rows.as_deref().map_or(&[][..], Vec::as_slice))?
+        ));
     }
     Ok(text)
 }

@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 
 use super::call::{Call, Stage};
 use super::shown::{Rows, Shown};
-use super::{CommandResult, Done, Output, rows};
+use super::{CommandResult, Done, Output, rows, run};
 use crate::adapter::session::{Label, Pool};
 use crate::diag::{Code, Diagnostic, SourceFile, Span};
 use crate::execute;
@@ -32,21 +32,26 @@ pub(super) fn show(call: &mut Call<'_>) -> Stage<Done> {
     }
     let runtime = call.runtime(&ready, ids, false)?;
     let limit = call.options.limit.map(|rows| rows as u64);
-    let mut shown = Vec::with_capacity(nodes.len());
+    let mut results = run::nothing(&ready);
+    let mut printed = Vec::with_capacity(nodes.len());
     let mut problems = Vec::new();
     for node in nodes {
         match execute::preview(&runtime, &node, limit, &call.host.cancel) {
-            Ok(preview) => shown.push((node, preview.batches)),
+            Ok(result) => {
+                let rows = result.rows.as_deref().map_or(&[][..], Vec::as_slice);
+                printed.push(self::printed(call, &node, rows)?);
+                results.results.push(Arc::new(result));
+            }
             Err(problem) => problems.push(*problem),
         }
     }
     if !problems.is_empty() {
         return Err(problems);
     }
-    let printed = shown.iter().map(|(node, batches)| printed(call.options.output, node, batches));
-    let printed = printed.collect::<Stage<_>>()?;
-    let first = shown.into_iter().next().map(|(_, batches)| Arc::new(batches));
-    Ok(Done::showing(first.map_or(CommandResult::Nothing, CommandResult::Rows), printed))
+    results.elapsed = results.results.iter().map(|result| result.execution_time).sum();
+    results.generated_at = chrono::Utc::now();
+    // run_results.json stays that of the last run, for `retry`.
+    Ok(Done::showing(CommandResult::Run(Arc::new(results)), printed))
 }
 
 /// `--inline-direct`: the statement as it is, and its first rows. Nothing of the project but its profile is needed.
@@ -66,7 +71,7 @@ fn direct(call: &mut Call<'_>, sql: &str) -> Stage<Done> {
     })?;
     let batches = first_rows(batches, call.options.limit);
     let node = rows::inline_node(&project, sql, "--inline-direct");
-    let printed = printed(call.options.output, &node, &batches)?;
+    let printed = printed(call, &node, &batches)?;
     Ok(Done::showing(CommandResult::Rows(Arc::new(batches)), vec![printed]))
 }
 
@@ -92,10 +97,10 @@ fn only_asked_for(nodes: Vec<Arc<Node>>) -> Vec<Arc<Node>> {
     if others.is_empty() { tests } else { others }
 }
 
-fn printed(output: Output, node: &Node, batches: &[RecordBatch]) -> Stage<Shown> {
-    let rows = match output {
+fn printed(call: &Call<'_>, node: &Node, batches: &[RecordBatch]) -> Stage<Shown> {
+    let rows = match call.options.output {
         Output::Json => Rows::Json(rows::json(batches)?),
         _ => Rows::Text(rows::text(batches)?),
     };
-    Ok(Shown::rows(node, rows))
+    Ok(Shown::rows(node, rows, call.options.quiet))
 }

@@ -30,11 +30,13 @@ pub struct Shown {
 }
 
 impl Shown {
-    pub(super) fn code(output: Output, node: (&str, &UniqueId), is_inline: bool, sql: &str) -> Self {
+    /// `is_quiet`: without a heading.
+    pub(super) fn code(output: Output, is_quiet: bool, node: (&str, &UniqueId), is_inline: bool, sql: &str) -> Self {
         let (name, unique_id) = node;
         let text = match (output, is_inline) {
             (Output::Json, false) => format!("{:#}\n", json!({"node": name, "compiled": sql})),
             (Output::Json, true) => format!("{:#}\n", json!({"compiled": sql})),
+            _ if is_quiet => format!("{}\n\n", sql.trim_end()),
             (_, false) => format!("Compiled node '{name}' is:\n{}\n\n", sql.trim_end()),
             (_, true) => format!("Compiled inline node is:\n{}\n\n", sql.trim_end()),
         };
@@ -49,11 +51,12 @@ impl Shown {
         }
     }
 
-    pub(super) fn rows(node: &Node, rows: Rows) -> Self {
+    pub(super) fn rows(node: &Node, rows: Rows, is_quiet: bool) -> Self {
         let is_inline = node.resource_type == ResourceType::SqlOperation;
         let text = match (&rows, is_inline) {
             (Rows::Json(rows), true) => format!("{:#}\n", json!({"show": rows})),
             (Rows::Json(rows), false) => format!("{:#}\n", json!({"node": node.name, "show": rows})),
+            (Rows::Text(table), _) if is_quiet => format!("{table}\n"),
             (Rows::Text(table), true) => format!("Previewing inline node:\n{table}\n"),
             (Rows::Text(table), false) => format!("Previewing node '{}':\n{table}\n", node.name),
         };

@@ -26,7 +26,7 @@ pub use describe::describe;
 pub use events::{Event, EventSink, NoEvents, Phase};
 pub use freshness::freshness;
 pub use operation::{operation, statement};
-pub use preview::{Preview, preview};
+pub use preview::{compiled, preview};
 pub use result::{
     BatchResults, FreshnessResult, FreshnessResults, Member, NodeRef, NodeResult, RunResults, Status, Timing,
 };

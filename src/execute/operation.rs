@@ -175,6 +175,7 @@ fn result(
         timing,
         execution_time,
         message: diagnostic.as_ref().map(|diagnostic| diagnostic.message.clone()),
+        failures: Some(u64::from(status == Status::Error)),
         diagnostic,
         ..NodeResult::skipped(node, None)
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
@@ -217,9 +218,13 @@ pub struct NodeResult {
     pub extra_ctes: Vec<Value>,
     /// Relative to the project root, with `/`; None where no file was written.
     pub compiled_path: Option<String>,
+    /// The same of what `write()` was given: what was run.
+    pub build_path: Option<String>,
     pub relation_name: Option<String>,
     /// Of microbatch models.
     pub batch_results: Option<BatchResults>,
+    /// What `show` shows; at least one batch, which carries the columns.
+    pub rows: Option<Arc<Vec<RecordBatch>>>,
     /// The whole story of a failure.
     pub diagnostic: Option<Box<Diagnostic>>,
 }
@@ -247,8 +252,10 @@ impl NodeResult {
             compiled_code: None,
             extra_ctes: Vec::new(),
             compiled_path: None,
+            build_path: None,
             relation_name: None,
             batch_results: None,
+            rows: None,
             diagnostic: None,
         }
     }

@@ -410,10 +410,12 @@ impl Worker {
             failures: ending.failures,
             compiled: Some(attempt.compiled.is_some()),
             compiled_path: attempt.compiled.as_ref().and_then(|compiled| self.runtime.shown_path(compiled)),
+            build_path: scope.build_path(),
             extra_ctes: attempt.compiled.as_ref().map(|compiled| self.runtime.extra_ctes(compiled)).unwrap_or_default(),
             compiled_code: attempt.compiled.map(|compiled| scope.shown_sql(&compiled)),
             relation_name: None,
             batch_results: None,
+            rows: None,
             diagnostic: ending.diagnostic,
         }
     }

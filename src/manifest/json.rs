@@ -24,15 +24,17 @@ pub struct CompiledNode<'a> {
     pub extra_ctes: &'a [Value],
 }
 
-/// A node with what compiling it gave, for the artifact.
+/// A node with what compiling and running it gave, for the artifact.
 pub struct NodeEntry<'a> {
     pub node: &'a Node,
     pub compiled: Option<CompiledNode<'a>>,
+    /// Where what it ran was written, relative to the project root.
+    pub build_path: Option<&'a str>,
 }
 
 impl Serialize for Node {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        NodeEntry { node: self, compiled: None }.serialize(serializer)
+        NodeEntry { node: self, compiled: None, build_path: None }.serialize(serializer)
     }
 }
 
@@ -66,7 +68,7 @@ impl Serialize for NodeEntry<'_> {
             "group": group,
             "docs": docs(&node.config),
             "patch_path": node.patch_path,
-            "build_path": (),
+            "build_path": self.build_path,
             "unrendered_config": node.unrendered_config,
             "created_at": node.created_at,
             "relation_name": node.relation_name,

@@ -36,7 +36,7 @@ pub enum Missing<'a> {
 }
 
 /// Names to ids, made once when the manifest is complete.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Index {
     /// name -> refable nodes of any package, in manifest order.
     refs: HashMap<String, Vec<UniqueId>>,

@@ -34,7 +34,7 @@ pub use hash::{md5, sha256};
 pub use json::contract_checksum;
 pub use lookup::{Missing, Resource, version_text};
 pub use node::*;
-pub use parse::{Call, Parsed, Renewed, is_call, library, parse, parse_call};
+pub use parse::{Call, Parsed, Renewed, is_call, library, parse, parse_call, store_failures};
 pub use semantic::{Metric, SavedQuery, SemanticModel};
 pub use tables::makes_partitions;
 
@@ -42,7 +42,7 @@ use crate::diag::{Diagnostic, Span};
 use crate::store::Stored;
 
 /// The whole project, immutable. Maps are in dbt's order of parsing; lookups by `unique_id`.
-#[macro_rules_attribute::derive(Debug, Stored!)]
+#[macro_rules_attribute::derive(Debug, Clone, Stored!)]
 pub struct Manifest {
     /// The root project.
     pub project_name: Arc<str>,

@@ -14,7 +14,7 @@ use super::{
     Document, Env, Invocation, Known, Package, PackageConfig, Profile, Project, ProjectOnly, Request, Secrets, Vars,
     WrittenVars, behavior, embedded, files, location, packages, profile, render,
 };
-use crate::diag::{self, Code, Deprecation, Diagnostic, SourceFile, Span};
+use crate::diag::{self, Code, Deprecation, Diagnostic, Severity, SourceFile, Span};
 use crate::jinja::Engine;
 use crate::yaml::{self, Fields, Node};
 
@@ -144,7 +144,12 @@ impl<'a> Loader<'a> {
 
         let known = known(&folders.target);
         let mut packages = vec![self.read_files(name.clone(), root.clone(), "", config, &known, diags)];
-        packages.extend(self.installed(&root, &name, &folders.packages_install, &profile, &known, diags));
+        let mut of_packages = Vec::new();
+        packages.extend(self.installed(&root, &name, &folders.packages_install, &profile, &known, &mut of_packages));
+        if self.request.without_missing_packages {
+            of_packages.iter_mut().for_each(|problem| problem.severity = Severity::Warning);
+        }
+        diags.extend(of_packages);
         packages.extend(embedded::packages(&profile.kind, diags));
         let selectors = self.selectors(&root, &profile, diags);
 

@@ -43,7 +43,7 @@ use crate::yaml;
 
 /// The dbt version whose behaviour this engine keeps: `dbt_version` in Jinja, and what `require-dbt-version` is
 /// checked against.
-pub const DBT_VERSION: &str = "1.12.0";
+pub const DBT_VERSION: &str = "1.12.6";
 
 /// What the user asked for, before any file is read.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +65,8 @@ pub struct Request {
     pub arguments: Map<String, Value>,
     /// Whether `require-dbt-version` is enforced (`--version-check`).
     pub skip_version_check: bool,
+    /// Packages that are not installed are warned of, and left out: `debug`, which may come before `deps`.
+    pub without_missing_packages: bool,
     pub env: Env,
     /// Relative paths are relative to it.
     pub cwd: PathBuf,

@@ -28,8 +28,7 @@ pub(crate) fn output(hub: &Hub, outcome: &Outcome, quiet: bool) {
                 "unique_id": &*shown.unique_id,
             })
         };
-        let text = if quiet && !shown.is_json { &shown.body } else { &shown.text };
-        hub.say(Head::new(kind).in_block(), || text.trim_end_matches('\n').into(), &data);
+        hub.say(Head::new(kind).in_block(), || shown.text.trim_end_matches('\n').into(), &data);
     }
     let print = |text: &str| hub.say(Head::new(&PRINT).in_block(), || text.into(), &|| json!({"msg": text}));
     match &outcome.result {

@@ -1,5 +1,6 @@
 //! What the files of a project hold, before anything is rendered.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -151,7 +152,7 @@ fn seed(package: &Package, path: &FilePath, maximum: u64) -> Result<Vec<Draft>, 
         Checksum { name: "path", checksum: path.original.clone() }
     } else {
         let bytes = std::fs::read(&path.absolute).map_err(unreadable)?;
-        Checksum { name: "sha256", checksum: hash::sha256(bytes.trim_ascii()) }
+        Checksum { name: "sha256", checksum: hash::sha256(&seed_content(&bytes)) }
     };
     let name = stem(&path.relative).to_owned();
     let mut fqn = fqn_of(&package.name, &path.relative);
@@ -170,6 +171,17 @@ fn seed(package: &Package, path: &FilePath, maximum: u64) -> Result<Vec<Draft>, 
         tags: Vec::new(),
         name,
     }])
+}
+
+/// What the checksum of a seed is made of: as dbt, which reads it as Python reads text, line ends as `\n`, and leaves out
+/// the blank space around it. A checkout with other line ends is no change.
+fn seed_content(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return Cow::Borrowed(bytes) };
+    let text = text.trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
+    if !text.contains('\r') {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n").into_bytes())
 }
 
 fn snapshots(package: &Package, file: &PackageFile) -> Result<Vec<Draft>, Vec<Diagnostic>> {
@@ -250,5 +262,20 @@ fn operation(package: &Package, event: &str, index: usize, hook: &Hook) -> Draft
         detail: Detail::Operation { index },
         tags: vec![event.to_owned()],
         name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_and_blank_space_around_a_seed_are_no_content() {
+        // What dbt 1.12.6 makes of a file with this text, by either line end.
+        let expected = "8785bd65e2099267252e07a04b3ad2eb72f692775aae46d95ff6a49f0a864e4f";
+        for text in ["id,name\n1,a\n", "\n id,name\r\n1,a\r\n", "id,name\r1,a\u{1c}"] {
+            assert_eq!(hash::sha256(&seed_content(text.as_bytes())), expected, "{text:?}");
+        }
+        assert_eq!(&*seed_content(b"\xff\n"), b"\xff\n");
     }
 }

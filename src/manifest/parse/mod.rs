@@ -43,7 +43,7 @@ use self::inert::InertTests;
 use self::macros::MacroFiles;
 use self::model_semantics::ModelSemantics;
 use self::node::TemplateCache;
-pub use self::node::{find_word, first_line};
+pub use self::node::{find_word, first_line, store_failures};
 use self::properties::{ColumnPatch, NodePatch, Properties, TestEntry, VersionPatch};
 use self::source::BuiltSource;
 use super::dispatch::Dispatcher;

@@ -10,12 +10,13 @@ use super::call::{Call, parse_call};
 use super::draft::Draft;
 use super::properties::{ColumnPatch, NodePatch, VersionPatch};
 use super::source::overlay;
-use super::{Setup, doc};
-use crate::adapter::Relation;
+use super::{Dialect, Setup, doc};
+use crate::adapter::{Adapter, Relation};
 use crate::diag::{Code, Diagnostic, SourceFile, Span};
 use crate::jinja::{Context, Template};
 use crate::manifest::capture::{Recorder, Seen, node_context};
-use crate::manifest::{Access, ColumnInfo, Config, Detail, Node, ResourceType, checks, merge, naming, tree};
+use crate::manifest::{Access, ColumnInfo, Config, Detail, Manifest, Node, ResourceType, checks, merge, naming, tree};
+use crate::project::Project;
 
 /// What properties files say of one node: a patch, and the version that the node is.
 #[derive(Debug, Clone, Copy)]
@@ -329,6 +330,17 @@ impl Builder<'_> {
 
     fn place(&self, node: &Node) -> Span {
         self.described.map_or_else(|| first_line(&node.body), |described| described.patch.place.span.clone())
+    }
+}
+
+/// `--store-failures`: tests that do not say otherwise have a relation, for their failing rows.
+pub fn store_failures(manifest: &mut Arc<Manifest>, project: &Project, adapter: &dyn Adapter) {
+    let dialect = Dialect::new(project, adapter);
+    for node in Arc::make_mut(manifest).nodes.values_mut() {
+        if node.resource_type == ResourceType::Test && node.config.store_failures().is_none() {
+            let relation = dialect.relation(node).render();
+            Arc::make_mut(node).relation_name = Some(relation);
+        }
     }
 }
 

@@ -123,7 +123,7 @@ fn conversions() {
         ("{{ zip(1, default='d') }}", "d"),
         ("{{ local_md5('hello') }}", "5d41402abc4b2a76b9719d911017c592"),
         ("{{ diff_of_two_dicts({'A': ['x', 'y']}, {'a': ['X']}) }}", "{'a': ['y']}"),
-        ("{{ dbt_version }}", "1.12.0"),
+        ("{{ dbt_version }}", "1.12.6"),
         ("{{ flags.FULL_REFRESH }} {{ flags.WHICH }}", "False "),
         ("{{ builtins.var('x', 1) }}", "1"),
     ]);

@@ -32,7 +32,7 @@ impl Table {
         self.schema.fields().iter().map(|field| field.name().as_str()).collect()
     }
 
-    fn rows<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Vec<Vec<Bound<'py, PyAny>>>> {
+    fn values<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Vec<Vec<Bound<'py, PyAny>>>> {
         let places = self.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
         places
             .take(limit)
@@ -44,7 +44,7 @@ impl Table {
         let text = |value: &Bound<'_, PyAny>| {
             if value.is_none() { Ok("NULL".to_owned()) } else { Ok(value.str()?.to_string()) }
         };
-        self.rows(py, PREVIEW)?.iter().map(|row| row.iter().map(text).collect()).collect()
+        self.values(py, PREVIEW)?.iter().map(|row| row.iter().map(text).collect()).collect()
     }
 
     fn caption(&self) -> String {
@@ -62,16 +62,31 @@ impl Table {
         self.names().into_iter().map(str::to_owned).collect()
     }
 
+    /// The same, under the name that dbt's tables have for it.
+    #[getter]
+    fn column_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.names())
+    }
+
+    /// All rows, whose values are found by position and by name, as in dbt's tables.
+    #[getter]
+    fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let class = py.import("headwater.record")?.getattr("Row")?;
+        let names = self.column_names(py)?;
+        let rows = self.values(py, usize::MAX)?.into_iter().map(|row| class.call1((&names, row)));
+        PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
+    }
+
     /// All rows as tuples of Python objects.
     fn fetchall<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let rows = self.rows(py, usize::MAX)?;
+        let rows = self.values(py, usize::MAX)?;
         PyList::new(py, rows.into_iter().map(|row| PyTuple::new(py, row)).collect::<PyResult<Vec<_>>>()?)
     }
 
     /// All rows as dicts by column name.
     fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let names = self.names();
-        let dicts = self.rows(py, usize::MAX)?.into_iter().map(|row| {
+        let dicts = self.values(py, usize::MAX)?.into_iter().map(|row| {
             let dict = PyDict::new(py);
             names.iter().zip(row).try_for_each(|(name, value)| dict.set_item(name, value))?;
             Ok(dict)

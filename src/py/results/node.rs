@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::diag::Diagnostic;
 use crate::execute::{self, FreshnessResult, Member, NodeRef, Status, Timing};
 use crate::manifest::json::NodeEntry;
+use crate::py::arrow::Table;
 use crate::py::{errors, json};
 
 /// What ran: a node, or a source whose freshness was asked for.
@@ -83,7 +84,8 @@ impl NodeResult {
         match &node.member {
             Member::Node(member) => {
                 let compiled = self.as_node().and_then(execute::NodeResult::compiled_node);
-                serde_json::to_value(NodeEntry { node: member, compiled })
+                let build_path = self.as_node().and_then(|result| result.build_path.as_deref());
+                serde_json::to_value(NodeEntry { node: member, compiled, build_path })
             }
             Member::UnitTest(test) => serde_json::to_value(&**test),
             Member::Source(source) => serde_json::to_value(&**source),
@@ -210,6 +212,12 @@ impl NodeResult {
     #[getter]
     fn compiled_code(&self) -> Option<&str> {
         self.as_node()?.compiled_code.as_deref()
+    }
+
+    /// What `show` shows: a Table; None for anything else. dbt's name of it.
+    #[getter]
+    fn agate_table(&self) -> Option<Table> {
+        Some(Table::new(self.as_node()?.rows.as_deref()?.clone()))
     }
 
     /// What the server said: `code`, `rows_affected` …

@@ -327,12 +327,13 @@ fn same_config(node: &Node, old: &EarlierNode) -> bool {
 }
 
 /// As written: the same project has other schemas in another target. What Headwater has kept is of the same target, and
-/// there nothing has been built yet under a new name.
+/// there nothing has been built yet under a new name. Tests have a relation or none by the flags of a run.
 fn same_relation(node: &Node, old: &EarlierNode) -> bool {
     let as_written = ["database", "schema", "alias"]
         .iter()
         .all(|key| node.unrendered_config.get(*key) == old.unrendered_config.get(*key));
-    as_written && old.kept.as_ref().is_none_or(|kept| kept.relation == node.relation_name)
+    let is_test = node.resource_type == ResourceType::Test;
+    as_written && (is_test || old.kept.as_ref().is_none_or(|kept| kept.relation == node.relation_name))
 }
 
 fn same_persisted_descriptions(node: &Node, old: &EarlierNode) -> bool {

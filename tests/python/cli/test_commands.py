@@ -38,6 +38,42 @@ def test_ls_prints_names_only(duck: Warehouse):
     assert headwater(project, "-q", "ls", "--select", "tag:daily", "--output", "name").stdout.split() == ["one"]
 
 
+def test_ls_writes_json_as_dbt(duck: Warehouse):
+    """Scripts search its lines as text."""
+    project = duck.project({**MODELS, "models/two.yml": "models: [{name: two, columns: [{name: n, tests: [unique]}]}]"})
+    lines = headwater(project, "-q", "ls", "--output", "json").stdout.splitlines()
+    two = next(line for line in lines if '"unique_id": "model.shop.two"' in line)
+    keys = "name resource_type package_name original_file_path unique_id alias config tags depends_on direct_parents"
+    assert list(json.loads(two)) == keys.split()
+    assert json.loads(two)["direct_parents"] == ["model.shop.one"]
+    test = next(line for line in lines if '"resource_type": "test"' in line)
+    assert "direct_parents" not in json.loads(test)
+    keys = ["--output-keys", "unique_id", "name", "config.materialized"]
+    asked = headwater(project, "-q", "ls", "-s", "two", "--indirect-selection", "empty", "--output", "json", *keys)
+    assert asked.stdout == '{"unique_id": "model.shop.two", "name": "two", "config.materialized": "view"}\n'
+
+
+def test_quiet_commands_print_the_payload_only(duck: Warehouse):
+    project = duck.project({"models/one.sql": "select 1 as n"})
+    assert headwater(project, "-q", "compile", "-s", "one").stdout.strip() == "select 1 as n"
+    assert headwater(project, "-q", "show", "-s", "one").stdout == "| n |\n| - |\n| 1 |\n"
+    assert headwater(project, "-q", "show", "--inline", "select 2 as n").stdout == "| n |\n| - |\n| 2 |\n"
+
+
+def test_a_run_that_cannot_begin_leaves_the_results_of_the_last(duck: Warehouse):
+    project = duck.project({"models/one.sql": "select nope"})
+    assert headwater(project, "run").returncode == 1
+    results = Path(project.project_dir) / "target" / "run_results.json"
+    before = results.read_text()
+    nowhere = duck.output | {"path": str(duck.folder / "no" / "such.duckdb")}
+    profile = {"shop": {"target": "test", "outputs": {"test": nowhere}}}
+    (Path(project.project_dir) / "profiles.yml").write_text(json.dumps(profile))
+    done = headwater(project, "run")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "error[connection]" in done.stderr
+    assert results.read_text() == before
+
+
 def test_exit_codes(duck: Warehouse):
     project = duck.project({**MODELS, "models/two.sql": "select nope from {{ ref('one') }}"})
     assert headwater(project, "build").returncode == 1
@@ -94,6 +130,14 @@ def test_the_log_has_every_statement(duck: Warehouse):
 def test_debug_checks_the_connection(warehouse: Warehouse):
     done = headwater(warehouse.project(MODELS), "debug")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_debug_comes_before_deps(duck: Warehouse):
+    project = duck.project({"packages.yml": "packages: [{package: dbt-labs/dbt_utils, version: 1.3.0}]", **MODELS})
+    done = headwater(project, "debug")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "warning[dependency]: hub package `dbt-labs/dbt_utils` is not installed" in done.stderr
+    assert headwater(project, "parse").returncode == 2
 
 
 def test_deps_finds_private_packages_at_their_provider(duck: Warehouse, tmp_path):

@@ -105,6 +105,21 @@ def test_run_operation_runs_a_statement(shop: Path):
     assert headwater(shop, "run-operation", "--sql", "drop table copied; select 1", "a_macro", code=2).stderr
 
 
+def test_tests_whose_failures_are_stored_have_a_relation(shop: Path):
+    (shop / "tests").mkdir()
+    (shop / "tests" / "some.sql").write_text("{{ config(severity='warn') }} select 1 as id")
+    relation = '"shop"."main_dbt_test__audit"."some"'
+    for flags, expected in [(["--store-failures"], relation), ([], None)]:
+        done = headwater(shop, "test", *flags)
+        assert (f"the failing rows are in {relation}" in done.stderr) == bool(expected)
+        assert artifact(shop, "manifest.json")["nodes"]["test.shop.some"]["relation_name"] == expected
+        (result,) = artifact(shop, "run_results.json")["results"]
+        assert result["relation_name"] == expected
+    # It ran without a relation last: that is no modification.
+    again = headwater(shop, "test", "-s", "some,state:modified", "--store-failures")
+    assert "TOTAL=" not in again.stdout
+
+
 def test_show_sends_a_query_as_it_is(shop: Path):
     (shop / "models" / "top.sql").write_text("{{ broken")
     done = headwater(

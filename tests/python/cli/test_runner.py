@@ -125,6 +125,27 @@ def test_a_manifest_is_used_instead_of_parsing(duck: Warehouse, tmp_path):
     assert "the manifest is of project `shop` in" in str(outcome.exception)
 
 
+def test_show_gives_results_with_tables(duck: Warehouse):
+    """dbt's callers read `result.results[0].agate_table`."""
+    outcome = invoke(duck, "show", "--inline", "select n as a, 'x' as b from (values (1), (2)) t(n)", "-q")
+    (shown,) = outcome.result.results
+    assert (shown.status, shown.unique_id) == ("success", "sql_operation.shop.inline_query")
+    table = shown.agate_table
+    assert table.column_names == ("a", "b")
+    assert [row["a"] for row in table.rows] == [1, 2]
+    assert table.rows[1][1] == "x"
+    assert table.rows[0].dict() == dict(table.rows[0].items()) == {"a": 1, "b": "x"}
+    assert list(table.rows[0].keys()) == ["a", "b"]
+    assert list(table.rows[0]) == list(table.rows[0].values()) == [1, "x"]
+    assert "limit 5" in shown.compiled_code
+    compiled = invoke(duck, "compile", "--inline", "select * from {{ ref('one') }}", "-q")
+    (result,) = compiled.result.results
+    assert (result.status, result.agate_table) == ("success", None)
+    assert result.node.compiled_code == result.compiled_code == f'select * from "warehouse"."{duck.schema}"."one"'
+    written = json.loads((duck.folder / "shop" / "target" / "run_results.json").read_text())
+    assert [entry["compiled_code"] for entry in written["results"]] == [result.compiled_code]
+
+
 def test_results_have_their_nodes(duck: Warehouse):
     project = duck.project(SHOP)
     heard = []
