@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::adapter::{database, session};
+use super::contract::config_place;
 use super::objects::relation::expect_relation;
 use super::scope::Scope;
 use crate::adapter::index::{Changes, ExistingIndex, Index, changes};
@@ -13,7 +14,6 @@ use crate::adapter::{DbError, DbErrorKind, DbResult, Relation};
 use crate::diag::log::{Detail, Level, LogEntry};
 use crate::diag::{Code, Diagnostic, suggest};
 use crate::jinja::{self, Args, Error, Value, pyvalue};
-use crate::manifest;
 use crate::sql::index::{AddedIndex, Kind, Part, added_indexes};
 use crate::sql::split_statements;
 
@@ -115,7 +115,9 @@ fn check_columns(scope: &Scope, wanted: &[(String, Index)], columns: &[crate::ad
             unknown.push(column);
         }
     }
-    let Some(first) = unknown.first() else { return Ok(()) };
+    if unknown.is_empty() {
+        return Ok(());
+    }
     let listed = unknown.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let who = scope.subject.describe();
     let mut diagnostic = Diagnostic::error(
@@ -123,7 +125,7 @@ fn check_columns(scope: &Scope, wanted: &[(String, Index)], columns: &[crate::ad
         format!("config `indexes` of {who} names columns it does not have: {listed}"),
     );
     if let Some(node) = scope.subject.node() {
-        diagnostic = diagnostic.at(manifest::place(node, first), "");
+        diagnostic = diagnostic.at(config_place(scope, node, "indexes"), "");
     }
     for column in &unknown {
         if let Some(near) = suggest::nearest(column, names.iter().copied()) {
@@ -138,7 +140,7 @@ fn taken(scope: &Scope, relation: &Relation, name: &str, there: &ExistingIndex) 
     let message = format!("config `indexes` of {who} asks for `{name}`, and {relation} has another index of this name");
     let mut diagnostic = Diagnostic::error(Code::InvalidConfig, message);
     if let Some(node) = scope.subject.node() {
-        diagnostic = diagnostic.at(manifest::place(node, "indexes"), "");
+        diagnostic = diagnostic.at(config_place(scope, node, "indexes"), "");
     }
     if let Some(shape) = &there.shape {
         diagnostic = diagnostic.note(format!("it is on {shape}, and was not made by this config"));

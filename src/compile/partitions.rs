@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::adapter::{database, session};
+use super::contract::config_place;
 use super::objects::given;
 use super::objects::relation::expect_relation;
 use super::scope::Scope;
@@ -14,7 +15,6 @@ use crate::adapter::ranges::Ranges;
 use crate::adapter::{Column, DbErrorKind, Relation};
 use crate::diag::{Code, Diagnostic, suggest};
 use crate::jinja::{self, Args, Error, Value, pyvalue};
-use crate::manifest;
 
 /// How often a plan is made anew because somebody else has changed the table's partitions since.
 const PLANS: usize = 20;
@@ -75,7 +75,7 @@ fn outcome(scope: &Scope, table: &Relation, plan: Plan) -> Result<Value, Error> 
             let message = format!("config `{key}` of {} {problem}", scope.subject.describe());
             let mut diagnostic = Diagnostic::error(Code::InvalidConfig, message);
             if let Some(node) = scope.subject.node() {
-                diagnostic = diagnostic.at(manifest::place(node, key), "");
+                diagnostic = diagnostic.at(config_place(scope, node, key), "");
             }
             for note in notes {
                 diagnostic = diagnostic.note(note);
@@ -96,7 +96,7 @@ fn field<'a>(scope: &Scope, ranges: &Ranges, columns: &'a [Column]) -> Result<&'
         let message = format!("config `partition_by` of {who} names a `field` that it does not have: `{field}`");
         let mut diagnostic = Diagnostic::error(Code::InvalidConfig, message);
         if let Some(node) = scope.subject.node() {
-            diagnostic = diagnostic.at(manifest::place(node, field), "");
+            diagnostic = diagnostic.at(config_place(scope, node, "partition_by"), "");
         }
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         if let Some(near) = suggest::nearest(field, names.iter().copied()) {

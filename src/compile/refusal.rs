@@ -27,16 +27,22 @@ pub(super) fn refuse(a: &mut Args<'_>) -> Result<Value, Error> {
     Err(jinja::raise(diagnostic))
 }
 
-/// `attempt(sql)`: runs a statement that rows may stand in the way of. None, or what the database said when a key, a null
-/// or a check forbade it; every other error ends the node.
+/// `attempt(sql, codes=[])`: runs a statement that rows may stand in the way of. None, or what the database said when a key,
+/// a null or a check forbade it, or when it gave one of the codes; every other error ends the node.
 pub(super) fn attempt(scope: &Arc<Scope>, a: &mut Args<'_>) -> Result<Value, Error> {
     let sql = a.string("sql")?;
+    let codes = match given(a.optional("codes")?) {
+        Some(codes) => codes.try_iter()?.filter_map(|code| code.as_usize()).collect(),
+        None => Vec::new(),
+    };
     if scope.is_replay() {
         return Ok(Value::from(()));
     }
     match session(scope)?.execute(&sql, false, false) {
         Ok(_) => Ok(Value::from(())),
-        Err(error) if error.kind == DbErrorKind::Constraint => Ok(Value::from(error.message)),
+        Err(error) if error.kind == DbErrorKind::Constraint || codes.contains(&(error.code as usize)) => {
+            Ok(Value::from(error.message))
+        }
         Err(error) => Err(database(error)),
     }
 }

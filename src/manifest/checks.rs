@@ -83,9 +83,9 @@ impl Kind {
     }
 }
 
-/// Checks the merged config of a node.
-pub fn config(node: &Node, diags: &mut Vec<Diagnostic>) {
-    let mut check = Check { node, diags };
+/// Checks the merged config of a node. `described` is its name in a properties file.
+pub fn config(node: &Node, described: Option<&Span>, diags: &mut Vec<Diagnostic>) {
+    let mut check = Check { node, described, diags };
     for (key, kind) in KINDS {
         if let Some(value) = node.config.explicit(key).filter(|value| !value.is_null() && !kind.fits(value)) {
             check.report(key, &format!("must be {}", kind.words()), &format!("found `{value}`"));
@@ -121,6 +121,8 @@ pub fn config(node: &Node, diags: &mut Vec<Diagnostic>) {
 
 pub(super) struct Check<'a> {
     pub node: &'a Node,
+    /// Its name in a properties file.
+    pub described: Option<&'a Span>,
     pub diags: &'a mut Vec<Diagnostic>,
 }
 
@@ -129,8 +131,10 @@ impl Check<'_> {
         let node = self.node;
         let kind = node.resource_type.as_str();
         let message = format!("config `{key}` of {kind} `{}` {problem}", node.name);
-        self.diags
-            .push(Diagnostic::error(Code::InvalidConfig, message).at(place(node, key), label).node(&*node.unique_id));
+        let place = find_word(&node.body, key)
+            .or_else(|| in_entry(self.described?, key))
+            .unwrap_or_else(|| first_line(&node.body));
+        self.diags.push(Diagnostic::error(Code::InvalidConfig, message).at(place, label).node(&*node.unique_id));
     }
 
     pub(super) fn missing(&mut self, key: &str, why: &str) {
@@ -319,6 +323,32 @@ impl Check<'_> {
             self.report("contract", &problem, "");
         }
     }
+}
+
+/// Where a key of this name is set in the entry of a properties file that this name belongs to.
+fn in_entry(name: &Span, key: &str) -> Option<Span> {
+    let text = &name.file.text;
+    let start = text[..name.range.start as usize].rfind('\n').map_or(0, |at| at + 1);
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let own = indent(&text[start..]);
+    let mut at = start;
+    for line in text[start..].split_inclusive('\n') {
+        let is_next =
+            at > start && !line.trim().is_empty() && indent(line) <= own && line.trim_start().starts_with("- ");
+        if is_next {
+            break;
+        }
+        for (found, _) in line.match_indices(key) {
+            let before = line[..found].chars().next_back();
+            let is_key = line[found + key.len()..].trim_start_matches(['"', '\'']).trim_start().starts_with(':')
+                && before.is_none_or(|c| !c.is_alphanumeric() && !"_-".contains(c));
+            if is_key {
+                return Some(Span::new(&name.file, at + found..at + found + key.len()));
+            }
+        }
+        at += line.len();
+    }
+    None
 }
 
 /// Where the key stands in the node's own text, else where that begins.

@@ -25,7 +25,7 @@ pub struct Abilities {
 pub fn check(manifest: &Manifest, can: Abilities, diags: &mut Vec<Diagnostic>) {
     for node in manifest.nodes.values().filter(|node| manifest.is_batched(node)) {
         let before = diags.len();
-        config(&mut Check { node, diags }, can);
+        config(&mut Check { node, described: None, diags }, can);
         if diags.len() == before {
             inputs(manifest, node, diags);
             concurrency(node, can, diags);

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value as Json, json};
 
 pub(super) use self::parent::{is_referred, release};
-pub(super) use self::place::Places;
+pub(super) use self::place::{Places, config_place};
 use self::rule::{MARK, Origin, Rule, quoted};
 pub(super) use self::violation::explain;
 use super::adapter::{database, session};

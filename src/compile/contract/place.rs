@@ -3,12 +3,19 @@
 use std::sync::Arc;
 
 use super::rule::Origin;
-use crate::compile::Runtime;
+use crate::compile::{Runtime, Scope};
 use crate::diag::{SourceFile, Span};
-use crate::manifest::Node;
+use crate::manifest::{self, Node};
 use crate::yaml::{self, Yaml};
 
-/// The entry of a model in its file.
+/// Where a config of the node that is being built is set: in its text, else in its entry, else its first line.
+pub fn config_place(scope: &Scope, node: &Node, key: &str) -> Span {
+    let written = node.body.text().contains(key);
+    let entry = if written { None } else { Places::of(&scope.runtime, node) };
+    entry.and_then(|places| places.config(key)).unwrap_or_else(|| manifest::place(node, key))
+}
+
+/// The entry of a node in its file.
 pub struct Places {
     file: Arc<SourceFile>,
     entry: yaml::Node,
@@ -24,9 +31,9 @@ impl Places {
         let file = SourceFile::new(known.source.path.clone(), text);
         let root = yaml::parse(&file, &mut Vec::new()).ok()?;
         let Yaml::Map(mut root) = root.value else { return None };
-        let (_, models) = root.remove("models")?;
-        let Yaml::Seq(models) = models.value else { return None };
-        let entry = models.into_iter().find(|model| name(model) == Some(&node.name))?;
+        let (_, nodes) = root.remove(&*format!("{}s", node.resource_type.as_str()))?;
+        let Yaml::Seq(nodes) = nodes.value else { return None };
+        let entry = nodes.into_iter().find(|model| name(model) == Some(&node.name))?;
         Some(Self { file, entry })
     }
 
@@ -50,11 +57,13 @@ impl Places {
                 let found = self.entry.get("constraints").and_then(|list| list.as_seq()?.get(*at));
                 found.map_or_else(|| self.model(), |found| self.line(found))
             }
-            Origin::Config(key) => {
-                let found = self.entry.get("config").and_then(|config| config.as_map()?.get(key));
-                found.map_or_else(|| self.model(), |found| self.line(found))
-            }
+            Origin::Config(key) => self.config(key).unwrap_or_else(|| self.model()),
         }
+    }
+
+    fn config(&self, key: &str) -> Option<Span> {
+        let found = self.entry.get("config").and_then(|config| config.as_map()?.get(key));
+        found.map(|found| self.line(found))
     }
 
     fn column_entry(&self, wanted: &str) -> Option<&yaml::Node> {

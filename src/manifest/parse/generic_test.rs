@@ -128,7 +128,7 @@ impl Builder<'_> {
         merge::finish(*resource, values);
         let said = if self.setup.written_configs { &merge::written(&parts.config) } else { &parts.config };
         node.unrendered_config = self.setup.trees.unrendered(&node.package, *resource, &node.fqn, [said]);
-        checks::config(&node, &mut self.diags);
+        checks::config(&node, None, &mut self.diags);
         self.tags(&mut node);
         if let Err(error) = self.setup.naming.name(self.setup.engine, &mut node) {
             self.diags.push(*error);

@@ -102,7 +102,8 @@ impl Builder<'_> {
         drop(context);
         self.describe(own);
         self.take_foreign_keys(own);
-        checks::config(own, &mut self.diags);
+        let described = self.described.map(|described| &described.patch.place.span);
+        checks::config(own, described, &mut self.diags);
         self.finish_names(own);
         Some(Arc::unwrap_or_clone(node))
     }

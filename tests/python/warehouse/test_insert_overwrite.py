@@ -74,6 +74,25 @@ def test_partitions_of_new_rows_are_replaced(server: Warehouse, more: str) -> No
     assert sorted(name for (name,) in left) == ["raw", "sales"]
 
 
+@pytest.mark.parametrize("by", ["{'field': 'day', 'granularity': 'month'}", '"range columns (day) ' + BOUNDS + '"'])
+def test_partitions_are_replaced_also_after_a_column_was_added(server: Warehouse, by: str) -> None:
+    """MySQL adds a column at once, and does not exchange partitions with another table from then on."""
+    raw(server, JANUARY + FEBRUARY)
+    head = f"""{{{{ config(materialized='incremental', incremental_strategy='insert_overwrite', partition_by={by},
+        on_schema_change='append_new_columns') }}}}""".replace("{}", "")
+    text = (
+        "select id, cast(day as date) as `day`, round {{ ', 7 as more' if var('late') }} from {{ target.schema }}.raw"
+    )
+    project = server.project({"models/sales.sql": f"{head}\n{text}\n"}, vars={"late": False})
+    project.run().raise_for_failures()
+    for rows in [(8, "2024-02-07", 2)], [(8, "2024-02-07", 3), (9, "2024-01-30", 3)]:
+        raw(server, rows)
+        project.run(vars={"late": True}).raise_for_failures()
+    assert server.rows(f"select id, round, more from {server.schema}.sales order by id") == [(8, 3, 7), (9, 3, 7)]
+    left = server.rows(f"select table_name from information_schema.tables where table_schema = '{server.schema}'")
+    assert sorted(name for (name,) in left) == ["raw", "sales"]
+
+
 def test_what_cannot_be_replaced_is_refused(server: Warehouse) -> None:
     raw(server, JANUARY)
     for files, code, words in [

@@ -372,7 +372,17 @@ def test_what_cannot_be_is_told_before_anything_runs(duck: Warehouse) -> None:
                     columns:
                       - {name: id, data_type: int, constraints: [{type: unique}]}
                       - {name: day, data_type: date}
+                  - name: e
+                    config:
+                      primary_key: id
+                      partition_by:
+                        field: day
+                        granularity: day
+                  - name: f
+                    config: {engine: in no}
             """,
+            "models/e.sql": "select 1 as id",
+            "models/f.sql": "select 1 as id",
         }
     )
     with pytest.raises(hw.HeadwaterError) as raised:
@@ -385,5 +395,8 @@ def test_what_cannot_be_is_told_before_anything_runs(duck: Warehouse) -> None:
         "config `constraints` of model `c` have the unique key `id` without `day`",
         "config `constraints` of model `c` cannot be used together with `partition_by`",
         "config `partitions` of model `d` needs a `partition_by` with a `field`",
+        "config `primary_key` of model `e` does not contain `day`: each unique key of a partitioned table contains all"
+        " columns of `partition_by`\n  --> models/schema.yml:11:",
+        "config `engine` of model `f` must be one word, found `\"in no\"`\n  --> models/schema.yml:16:",
     ):
         assert part in told, told

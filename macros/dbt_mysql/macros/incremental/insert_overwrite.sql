@@ -28,60 +28,92 @@
   {%- endfor -%}
 
   {%- if config.get('publish', 'immediately') | lower == 'tested' -%}
-    {%- set steps = [] -%}
-    {%- if touched -%}
-      {%- do steps.append('delete from ' ~ target.render() ~ ' partition (' ~ touched | join(', ') ~ ')') -%}
-    {%- endif -%}
-    {%- do steps.append('insert into ' ~ target.render() ~ ' (' ~ columns ~ ')\nselect ' ~ columns ~ '\nfrom ' ~ source.render()) -%}
     {%- do run_query('drop table ' ~ staged.render()) -%}
-    {%- do return(steps | join(';\n')) -%}
+    {%- do return(mysql_overwrite_in_place_sql(target, source, columns, touched)) -%}
   {%- endif -%}
 
-  {%- do run_query('create table ' ~ outside.render() ~ ' like ' ~ target.render()) -%}
-  {%- do run_query('alter table ' ~ outside.render() ~ ' remove partitioning') -%}
-  {%- for partition in touched -%}
-    {%- for relation in [staged, target] -%}
-      {%- do run_query('alter table ' ~ relation.render() ~ ' exchange partition ' ~ partition ~ ' with table ' ~ outside.render()) -%}
-    {%- endfor -%}
+  {%- do mysql_create_without_partitions(outside, target) -%}
+  {%- set pairs = [] -%}
+  {%- for name in touched -%}
+    {%- do pairs.append([name, name]) -%}
+  {%- endfor -%}
+  {%- set refused = mysql_exchange_partitions(target, staged, outside, pairs) -%}
+  {%- do run_query('drop table ' ~ staged.render() ~ ', ' ~ outside.render()) -%}
+  {{ return(mysql_overwrite_in_place_sql(target, source, columns, touched) if refused else '-- replaced: ' ~ (touched | join(', ') or 'none') ~ '\ndo 0') }}
+{%- endmacro %}
+
+{# In one transaction, which the materialization opens. #}
+{% macro mysql_overwrite_in_place_sql(target, source, columns, touched) -%}
+  {%- if touched %}
+delete from {{ target }} partition ({{ touched | join(', ') }});
+  {%- endif %}
+insert into {{ target }} ({{ columns }})
+select {{ columns }}
+from {{ source }}
+{%- endmacro %}
+
+{# Pairs of [partition of the target, of the staged rows]. What the server says where it does not let them change places:
+   the target has had columns added that older rows do not have (1731), or another difference that `like` does not see. #}
+{% macro mysql_exchange_partitions(target, staged, outside, pairs) -%}
+  {%- for there, here in pairs -%}
+    {%- do run_query('alter table ' ~ staged.render() ~ ' exchange partition ' ~ here ~ ' with table ' ~ outside.render()) -%}
+    {%- set refused = mysql_exchange_partition(target, there, outside) -%}
+    {%- if refused -%}
+      {%- do return(refused) -%}
+    {%- endif -%}
     {%- do run_query('truncate table ' ~ outside.render()) -%}
   {%- endfor -%}
--- replaced: {{ touched | join(', ') or 'none' }}
-drop table {{ staged }}, {{ outside }}
+{%- endmacro %}
+
+{% macro mysql_exchange_partition(target, partition, outside) -%}
+  {%- set refused = adapter.attempt('alter table ' ~ target.render() ~ ' exchange partition ' ~ partition ~ ' with table ' ~ outside.render(), codes=[1731, 1736]) -%}
+  {%- if refused -%}
+    {%- do log('deleting and inserting, because partitions cannot be exchanged: ' ~ refused) -%}
+  {%- endif -%}
+  {{ return(refused) }}
+{%- endmacro %}
+
+{# `like` copies all partitions first, each of which is a file. Names of checks exist once in a schema. #}
+{% macro mysql_create_without_partitions(relation, target) -%}
+  {%- set definition = run_query('show create table ' ~ target.render()).rows[0][1].split('\n PARTITION BY ')[0].split('\n/*!50')[0] -%}
+  {%- set start = definition.find('` (\n') -%}
+  {%- if start > 0 and '\n  CONSTRAINT ' not in definition -%}
+    {%- do run_query('create table ' ~ relation.render() ~ definition[start + 1:]) -%}
+  {%- else -%}
+    {%- do run_query('create table ' ~ relation.render() ~ ' like ' ~ target.render()) -%}
+    {%- do run_query('alter table ' ~ relation.render() ~ ' remove partitioning') -%}
+  {%- endif -%}
 {%- endmacro %}
 
 {# Where the ranges are known: the new rows go to a table of just the partitions that they need. #}
 {% macro mysql_overwrite_ranges_sql(target, source, columns, replaced) -%}
-  {%- set names = [] -%}
+  {%- set names, pairs = [], [] -%}
   {%- for partition in replaced.partitions -%}
     {%- do names.append(adapter.quote(partition.name)) -%}
+    {%- do pairs.append([adapter.quote(partition.name), adapter.quote(partition.staged)]) -%}
   {%- endfor -%}
-  {%- set insert = ' (' ~ columns ~ ')\nselect ' ~ columns ~ '\nfrom ' ~ source.render() -%}
-  {%- if not names -%}
-    {%- do return('-- replaced: none\ninsert into ' ~ target.render() ~ insert) -%}
-  {%- elif config.get('publish', 'immediately') | lower == 'tested' -%}
-    {%- do return('delete from ' ~ target.render() ~ ' partition (' ~ names | join(', ') ~ ');\ninsert into ' ~ target.render() ~ insert) -%}
+  {%- if not names or config.get('publish', 'immediately') | lower == 'tested' -%}
+    {%- do return(mysql_overwrite_in_place_sql(target, source, columns, names)) -%}
   {%- endif -%}
   {%- set staged = make_temp_relation(target, '__dbt_tmp_rows') -%}
   {%- set outside = make_temp_relation(target, '__dbt_tmp_part') -%}
   {%- do run_query('drop table if exists ' ~ staged.render() ~ ', ' ~ outside.render()) -%}
   {%- do adapter.drop_on_failure(staged) -%}
   {%- do adapter.drop_on_failure(outside) -%}
-  {%- do run_query('create table ' ~ outside.render() ~ ' like ' ~ target.render()) -%}
-  {%- do run_query('alter table ' ~ outside.render() ~ ' remove partitioning') -%}
+  {%- do mysql_create_without_partitions(outside, target) -%}
+  {%- set rows = ' (' ~ columns ~ ') select ' ~ columns ~ ' from ' ~ source.render() -%}
   {%- if names | length == 1 -%}
-    {%- do run_query('insert into ' ~ outside.render() ~ insert) -%}
-    {%- do run_query('alter table ' ~ target.render() ~ ' exchange partition ' ~ names[0] ~ ' with table ' ~ outside.render()) -%}
-    {%- do return('-- replaced: ' ~ names[0] ~ '\ndrop table ' ~ outside.render()) -%}
+    {%- do run_query('insert into ' ~ outside.render() ~ rows) -%}
+    {%- set refused = mysql_exchange_partition(target, names[0], outside) -%}
+  {%- else -%}
+    {%- do run_query('create table ' ~ staged.render() ~ ' like ' ~ outside.render()) -%}
+    {%- do run_query('alter table ' ~ staged.render() ~ ' ' ~ replaced.staging) -%}
+    {%- do run_query('insert into ' ~ staged.render() ~ rows) -%}
+    {%- set refused = mysql_exchange_partitions(target, staged, outside, pairs) -%}
+    {%- do run_query('drop table ' ~ staged.render()) -%}
   {%- endif -%}
-  {%- do run_query('create table ' ~ staged.render() ~ ' like ' ~ outside.render()) -%}
-  {%- do run_query('alter table ' ~ staged.render() ~ ' ' ~ replaced.staging) -%}
-  {%- do run_query('insert into ' ~ staged.render() ~ insert) -%}
-  {%- for partition in replaced.partitions -%}
-    {%- do run_query('alter table ' ~ staged.render() ~ ' exchange partition ' ~ adapter.quote(partition.staged) ~ ' with table ' ~ outside.render()) -%}
-    {%- do run_query('alter table ' ~ target.render() ~ ' exchange partition ' ~ adapter.quote(partition.name) ~ ' with table ' ~ outside.render()) -%}
-    {%- do run_query('truncate table ' ~ outside.render()) -%}
-  {%- endfor -%}
-  {{ return('-- replaced: ' ~ names | join(', ') ~ '\ndrop table ' ~ staged.render() ~ ', ' ~ outside.render()) }}
+  {%- do run_query('drop table ' ~ outside.render()) -%}
+  {{ return(mysql_overwrite_in_place_sql(target, source, columns, names) if refused else '-- replaced: ' ~ names | join(', ') ~ '\ndo 0') }}
 {%- endmacro %}
 
 {# Names of the target's partitions, in their order. #}
