@@ -3,7 +3,6 @@
 use mysql::Conn;
 use mysql::prelude::Queryable;
 
-use super::literal::quoted;
 use crate::sql;
 
 /// How many sessions a message names.
@@ -61,38 +60,64 @@ fn words(text: &str) -> impl Iterator<Item = String> {
 /// The sessions that hold a table which the statement names, as far as the server tells; else those with the oldest open
 /// transactions, one of which it must be. Their statements are theirs: they are not shown.
 pub(super) fn holders(conn: &mut Conn, sql: &str) -> Vec<String> {
-    let exact = format!(
+    const SINCE: &str = "cast(timestampdiff(second, x.trx_started, now()) as signed)";
+    const TRX: &str = "information_schema.innodb_trx as x";
+    // MySQL has it; MariaDB where the instrument `wait/lock/metadata/sql/mdl` is on.
+    let instrument = format!(
         "select distinct t.processlist_id, concat(coalesce(t.processlist_user, ''), '@', coalesce(t.processlist_host, '')), \
-         cast(coalesce(x.seconds, t.processlist_time) as signed) \
-         from performance_schema.metadata_locks as l join performance_schema.threads as t on t.thread_id = l.owner_thread_id \
-         left join (select trx_mysql_thread_id as id, timestampdiff(second, trx_started, now()) as seconds \
-         from information_schema.innodb_trx) as x on x.id = t.processlist_id \
-         where l.object_type = 'TABLE' and l.lock_status = 'GRANTED' and locate(l.object_name, {}) > 0 \
-         and t.processlist_id <> connection_id() order by 3 desc limit {NAMED}",
-        quoted(sql)
+         coalesce({SINCE}, cast(t.processlist_time as signed)) as seconds, l.object_name \
+         from performance_schema.metadata_locks as l \
+         join performance_schema.threads as t on t.thread_id = l.owner_thread_id \
+         left join {TRX} on x.trx_mysql_thread_id = t.processlist_id \
+         where l.object_type = 'TABLE' and l.lock_status = 'GRANTED' and t.processlist_id <> connection_id() order by seconds desc"
+    );
+    // MariaDB where the plugin `metadata_lock_info` is there.
+    let plugin = format!(
+        "select distinct p.id, concat(p.user, '@', p.host), coalesce({SINCE}, cast(p.time as signed)) as seconds, l.table_name \
+         from information_schema.metadata_lock_info as l join information_schema.processlist as p on p.id = l.thread_id \
+         left join {TRX} on x.trx_mysql_thread_id = p.id \
+         where l.lock_type = 'Table metadata lock' and p.id <> connection_id() order by seconds desc"
     );
     let oldest = format!(
-        "select p.id, concat(p.user, '@', p.host), cast(timestampdiff(second, x.trx_started, now()) as signed) \
-         from information_schema.innodb_trx as x join information_schema.processlist as p on p.id = x.trx_mysql_thread_id \
-         where p.id <> connection_id() order by x.trx_started limit {NAMED}"
+        "select p.id, concat(p.user, '@', p.host), {SINCE}, null \
+         from {TRX} join information_schema.processlist as p on p.id = x.trx_mysql_thread_id \
+         where p.id <> connection_id() order by x.trx_started"
     );
-    for query in [exact, oldest] {
+    for query in [instrument, plugin, oldest] {
         // A server without the one table may have the other, and some users may see neither.
-        let Ok(found) = conn.query::<(u64, String, Option<i64>), _>(query) else { continue };
-        if !found.is_empty() {
-            let name = |(id, user, seconds): (u64, String, Option<i64>)| {
+        let Ok(found) = conn.query::<(u64, String, Option<i64>, Option<String>), _>(query) else { continue };
+        let mut named: Vec<(u64, String)> = Vec::new();
+        for (id, user, seconds, table) in found {
+            if table.is_none_or(|table| mentions(sql, &table)) && named.iter().all(|(other, _)| *other != id) {
                 let since = seconds.map(|seconds| format!(", for {seconds} s")).unwrap_or_default();
-                format!("session {id} of `{user}` has an open transaction{since}")
-            };
-            return found.into_iter().map(name).collect();
+                named.push((id, format!("session {id} of `{user}` has an open transaction{since}")));
+            }
+        }
+        if !named.is_empty() {
+            return named.into_iter().take(NAMED).map(|(_, text)| text).collect();
         }
     }
     Vec::new()
 }
 
+/// Whether the text has the name of a table as a whole.
+fn mentions(sql: &str, table: &str) -> bool {
+    let (sql, table) = (sql.to_lowercase(), table.to_lowercase());
+    let goes_on = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$');
+    sql.match_indices(&table)
+        .any(|(at, _)| !goes_on(sql[..at].chars().next_back()) && !goes_on(sql[at + table.len()..].chars().next()))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ends_transaction, needs_a_table_alone};
+    use super::{ends_transaction, mentions, needs_a_table_alone};
+
+    #[test]
+    fn tables_are_found_by_their_whole_name() {
+        let sql = "rename table `shop`.`Mart` to shop.mart__dbt_backup";
+        assert!(mentions(sql, "mart") && mentions(sql, "mart__dbt_backup"));
+        assert!(!mentions(sql, "art") && !mentions(sql, "mart__dbt"));
+    }
 
     #[test]
     fn statements_that_commit_are_known() {

@@ -31,7 +31,7 @@ impl Places {
         let file = SourceFile::new(known.source.path.clone(), text);
         let root = yaml::parse(&file, &mut Vec::new()).ok()?;
         let Yaml::Map(mut root) = root.value else { return None };
-        let (_, nodes) = root.remove(&*format!("{}s", node.resource_type.as_str()))?;
+        let (_, nodes) = root.remove(format!("{}s", node.resource_type.as_str()).as_str())?;
         let Yaml::Seq(nodes) = nodes.value else { return None };
         let entry = nodes.into_iter().find(|model| name(model) == Some(&node.name))?;
         Some(Self { file, entry })

@@ -161,6 +161,44 @@ def test_an_incremental_day_is_that_of_one_machine(cluster: Cluster, strategy: s
     assert cluster.relations() == {"local", "sales"}
 
 
+BATCHES = """
+    materialized='incremental', incremental_strategy='microbatch', event_time='sold', batch_size='day',
+    begin='2026-01-01', concurrent_batches=true
+"""
+
+
+def test_batches_are_those_of_one_machine(cluster: Cluster) -> None:
+    """Side by side, run again for late rows, and after one of them has failed."""
+    sold = "from {{ ref('rows') }}{% if model.batch and model.batch.id == var('boom', '') %}, no_such_table{% endif %}"
+    project = cluster.head.project(
+        {
+            "models/rows.sql": "{{ config(materialized='table', event_time='sold') }}" + ROWS,
+            "models/local.sql": f"{{{{ config({BATCHES}) }}}} select * {sold}",
+            "models/sales.sql": f"{{{{ config({BATCHES}, {SPREAD}) }}}} select * {sold}",
+        }
+    )
+    window = {"event_time_start": "2026-01-01", "event_time_end": "2026-01-06"}
+    project.run(**window).raise_for_failures()
+    assert len(cluster.content("sales")) == 200
+    assert cluster.content("sales") == cluster.content("local")
+    # Other rows take the place of those of three days, and only there.
+    variables = {"price": 3}
+    window["event_time_start"] = "2026-01-03"
+    project.run(vars=variables, **window).raise_for_failures()
+    assert cluster.content("sales") == cluster.content("local")
+    assert {row[3] / row[0] for row in cluster.content("sales")} == {1, 3}
+    results = project.run(vars={"price": 5, "boom": "20260104"}, **window)
+    assert not results.success
+    assert cluster.content("sales") == cluster.content("local")
+    assert {row[3] / row[0] for row in cluster.content("sales")} == {1, 3, 5}
+    assert {name: list(tables) for name, tables in cluster.parts().items()} == {n: ["sales__dbt_a"] for n in NODES}
+    window["event_time_start"] = "2026-01-01"
+    project.run(full_refresh=True, **window).raise_for_failures()
+    assert cluster.content("sales") == cluster.content("local")
+    assert {name: list(tables) for name, tables in cluster.parts().items()} == {n: ["sales__dbt_b"] for n in NODES}
+    assert cluster.relations() == {"rows", "local", "sales"}
+
+
 def test_readers_of_the_head_see_no_rebuild(cluster: Cluster) -> None:
     project = cluster.head.project({"models/sales.sql": f"{{{{ config(materialized='table', {SPREAD}) }}}}" + ROWS})
     project.run().raise_for_failures()
