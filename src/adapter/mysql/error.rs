@@ -93,6 +93,12 @@ fn said(reason: &str, credentials: &Credentials, code: u32) -> Option<(String, S
                 "if that is meant (PAM, LDAP, a token of a cloud), set `enable_cleartext_plugin: true` with `ssl_mode: required`"
                     .to_owned(),
             ),
+            // MariaDB's way for PAM, unless it is told to ask for the password alone.
+            "dialog" => (
+                "the login plugin `dialog` is not supported".to_owned(),
+                "start the server with `pam_use_cleartext_plugin=ON`, and set `enable_cleartext_plugin: true` with `ssl_mode: required`"
+                    .to_owned(),
+            ),
             plugin => (
                 format!("the login plugin `{plugin}` is not supported"),
                 format!("{PLUGINS}: alter the user on the server"),

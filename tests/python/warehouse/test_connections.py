@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 import headwater as hw
 import pytest
 from conftest import Warehouse, kinds, write_project
+from oldserver import Server, greeting, packet
 from private import private_server, tcp
 
 SERVERS = [kind for kind in kinds() if kind != "duckdb"]
@@ -216,11 +218,88 @@ def test_a_password_in_clear_is_sent_only_if_that_is_meant(tmp_path: Path):
         hw.Project(write_project(tmp_path / "b", {}, unsafe)).query("select 1")
 
 
-def test_unknown_login_plugins_are_named(tmp_path: Path):
-    with listening(greeting(tls=False) + packet(2, b"\xfeauth_gssapi_client\0service\0")) as port:
+def test_a_password_in_clear_is_taken_by_a_server_that_asks_for_it(tmp_path: Path):
+    """As with PAM, LDAP or a token of a cloud: the password arrives as it is, and only after TLS."""
+    make_ca(tmp_path, "ca")
+    make_cert(tmp_path, "server", "ca", "DNS:localhost")
+    server = Server(version="8.4.0", identity=(tmp_path / "server.pem", tmp_path / "server.key"))
+    with server as port:
+        entries = {**FAKE, "host": "localhost", "port": port, "enable_cleartext_plugin": True}
+        checked = {**entries, "ssl_mode": "verify_identity", "ssl_ca": str(tmp_path / "ca.pem")}
+        project = hw.Project(write_project(tmp_path / "a", {}, checked))
+        assert project.query("select 7").fetchall() == [("7",)]
+        assert server.passwords
+        assert set(server.passwords) == {b"s3cret-pass\0"}
+        # One that cannot prove who it is gets no password.
+        make_ca(tmp_path, "other")
+        server.passwords.clear()
+        stranger = {**checked, "ssl_ca": str(tmp_path / "other.pem")}
+        with pytest.raises(hw.DatabaseError, match="not signed by a CA that we know"):
+            hw.Project(write_project(tmp_path / "b", {}, stranger)).query("select 7")
+        assert not server.passwords
+
+
+@pytest.mark.skipif("mariadb" not in SERVERS, reason="MariaDB cannot be had here")
+@pytest.mark.skipif(not os.access("/etc/pam.d", os.W_OK), reason="PAM's services belong to root")
+def test_pam_takes_a_password_in_clear(tmp_path: Path):
+    """With MariaDB's own plugin; the service of PAM is a script that knows one password."""
+    with tempfile.TemporaryDirectory(prefix="hw-", dir="/tmp") as name:
+        folder = Path(name)
+        make_ca(folder, "ca")
+        make_cert(folder, "server", "ca", "DNS:localhost")
+        check = folder / "check"
+        check.write_text('#!/bin/sh\nread -r password\n[ "$password" = s3cret-pass ]\n')
+        check.chmod(0o755)
+        folder.chmod(0o755)
+        service = Path("/etc/pam.d") / folder.name
+        service.write_text(f"auth required pam_exec.so expose_authtok quiet {check}\naccount required pam_permit.so\n")
+        flags = [f"--ssl-cert={folder}/server.pem", f"--ssl-key={folder}/server.key", "--plugin-load-add=auth_pam_v1"]
+        try:
+            with private_server("mariadb", folder, *flags, "--pam-use-cleartext-plugin=ON") as server:
+                server.rows(f"create user till@'%' identified via pam using '{folder.name}'")
+                server.rows("grant all on *.* to till@'%'")
+                entries = {"username": "till", "enable_cleartext_plugin": True, "ssl_mode": "required"}
+                right = hw.Project(write_project(tmp_path / "a", {}, tcp(server, password="s3cret-pass", **entries)))
+                assert right.query("select current_user() as u").fetchall() == [("till@%",)]
+                wrong = hw.Project(write_project(tmp_path / "b", {}, tcp(server, password="s3cret", **entries)))
+                with pytest.raises(hw.DatabaseError, match="Access denied"):
+                    wrong.query("select 1")
+        finally:
+            service.unlink()
+
+
+@pytest.mark.parametrize("kind", ["mysql", "mysql5"])
+def test_a_server_of_5_7_is_refused_with_what_to_take_instead(tmp_path: Path, kind: str):
+    server = Server()
+    with server as port:
+        output = {**FAKE, "type": kind, "port": port, "ssl_mode": "disabled"}
+        project = hw.Project(write_project(tmp_path / "a", {"models/one.sql": "select 1 as n"}, output))
+        with pytest.raises(hw.DatabaseError) as refused:
+            project.run()
+    told = str(refused.value)
+    assert "MySQL 5.7.44-log knows no `with`, which models are compiled to" in told
+    assert "take MySQL 8.0, MariaDB 10.6 or later as the target" in told
+    assert not [sql for sql in server.heard if "create" in sql]
+
+
+#: What a server says first to a user of each plugin, and what the refusal says to do.
+PLUGINS = {
+    "auth_gssapi_client": (b"service\0", b"", "alter the user on the server"),
+    "dialog": (b"", b"", "`pam_use_cleartext_plugin=ON`"),
+    "parsec": (b"n" * 32, packet(4, b"P\0" + b"s" * 18), "alter the user on the server"),
+}
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_unknown_login_plugins_are_named(tmp_path: Path, plugin: str):
+    data, more, help = PLUGINS[plugin]
+    with listening(greeting(tls=False) + packet(2, b"\xfe" + plugin.encode() + b"\0" + data) + more) as port:
         project = hw.Project(write_project(tmp_path / "a", {}, {**FAKE, "port": port}))
-        with pytest.raises(hw.DatabaseError, match="the login plugin `auth_gssapi_client` is not supported"):
+        with pytest.raises(hw.DatabaseError) as refused:
             project.query("select 1")
+    assert f"`{plugin}`" in str(refused.value)
+    assert "is not supported" in str(refused.value)
+    assert help in str(refused.value)
 
 
 def test_mysql5_is_mysql_and_its_macros_are_found(server: Warehouse):
@@ -270,18 +349,6 @@ def test_connecting_is_tried_again_and_the_first_error_told(server: Warehouse, t
 
 
 FAKE = {"type": "mysql", "host": "127.0.0.1", "schema": "shop", "username": "till", "password": "s3cret-pass"}
-
-
-def packet(number: int, body: bytes) -> bytes:
-    return len(body).to_bytes(3, "little") + bytes([number]) + body
-
-
-def greeting(tls: bool) -> bytes:
-    """A server's first packet: protocol 4.1, plugins, with or without TLS."""
-    flags = 0x0200 | 0x8000 | 0x0001 | 0x2000 | (0x0800 if tls else 0) | 0x00080000
-    low, high = (flags & 0xFFFF).to_bytes(2, "little"), (flags >> 16).to_bytes(2, "little")
-    body = b"\x0a8.4.0\0" + (1).to_bytes(4, "little") + b"12345678\0" + low + b"\x2d\x02\0" + high + b"\x15" + bytes(10)
-    return packet(0, body + b"123456789012\0" + b"mysql_native_password\0")
 
 
 class listening:

@@ -397,6 +397,6 @@ def test_what_cannot_be_is_told_before_anything_runs(duck: Warehouse) -> None:
         "config `partitions` of model `d` needs a `partition_by` with a `field`",
         "config `primary_key` of model `e` does not contain `day`: each unique key of a partitioned table contains all"
         " columns of `partition_by`\n  --> models/schema.yml:11:",
-        "config `engine` of model `f` must be one word, found `\"in no\"`\n  --> models/schema.yml:16:",
+        'config `engine` of model `f` must be one word, found `"in no"`\n  --> models/schema.yml:16:',
     ):
         assert part in told, told
