@@ -67,4 +67,19 @@ impl Deprecation {
     pub const GROUP: &'static str = "Deprecations";
     /// dbt's event that counts them at the end.
     pub const SUMMARY_EVENT: &'static str = "DeprecationsSummary";
+
+    /// Whether dbt finds it by its JSON schemas, which it has for BigQuery, Databricks, Redshift and Snowflake
+    /// (`dbt/jsonschemas`).
+    pub fn is_of_schema(self) -> bool {
+        matches!(
+            self,
+            Self::GenericJsonSchema
+                | Self::CustomTopLevelKey
+                | Self::CustomKeyInConfig
+                | Self::CustomKeyInObject
+                | Self::PropertyMovedToConfig
+                | Self::SourceOverride
+                | Self::MissingPlusPrefix
+        )
+    }
 }

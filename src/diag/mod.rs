@@ -51,6 +51,9 @@ pub struct Diagnostic {
     pub node: Option<String>,
     /// The deprecated thing of dbt that it tells of, if any. `code` may say more of what is wrong with it.
     pub deprecation: Option<Deprecation>,
+    /// dbt looks for it on other databases than ours only (its JSON schemas): a warning that `--warn-error` leaves one,
+    /// unless it is named.
+    pub is_advice: bool,
     /// dbt's event of it, where that has fields of its own.
     pub event: Option<Box<Event>>,
 }
@@ -78,6 +81,7 @@ impl Diagnostic {
             helps: Vec::new(),
             node: None,
             deprecation: None,
+            is_advice: false,
             event: None,
         }
     }
@@ -92,7 +96,8 @@ impl Diagnostic {
 
     /// A warning of something that still works and that dbt will drop.
     pub fn deprecated(deprecation: Deprecation, message: impl Into<String>) -> Self {
-        Self::warning(Code::Deprecated, message).deprecation(deprecation)
+        let warning = Self::warning(Code::Deprecated, message).deprecation(deprecation);
+        Self { is_advice: deprecation.is_of_schema(), ..warning }
     }
 
     /// Says which of dbt's deprecations it is, of a warning that has a code of its own.

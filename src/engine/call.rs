@@ -235,6 +235,10 @@ impl<'a> Call<'a> {
             }
             Handover::None | Handover::Wanted => self.load_known(|target| partial.open(target))?,
         };
+        // As in dbt, a mistake in selectors.yml is told by commands that select nothing as well.
+        if let Some(document) = &project.selectors {
+            Selectors::read(&document.file, &document.root)?;
+        }
         self.host.events.event(&Event::Adapter { kind: adapter.kind().to_owned(), version: crate::VERSION });
         if !matches!(self.host.parsed, Handover::Given(_)) {
             partial.compare(&project, &*adapter);

@@ -105,8 +105,17 @@ impl WarnError {
             return Some(diagnostic);
         }
         let event = diagnostic.event.as_ref().map(|event| event.name.as_str());
-        diagnostic.severity = self.decide(diagnostic.code, diagnostic.deprecation, event)?;
+        let kind = diagnostic.deprecation;
+        diagnostic.severity = match diagnostic.is_advice && !self.names_error(kind) {
+            true => self.decide(diagnostic.code, kind, event).map(|_| Severity::Warning)?,
+            false => self.decide(diagnostic.code, kind, event)?,
+        };
         Some(diagnostic)
+    }
+
+    fn names_error(&self, kind: Option<Deprecation>) -> bool {
+        let Names::Some(names) = &self.error else { return false };
+        kind.is_some_and(|kind| names.iter().any(|name| name == kind.event()))
     }
 
     /// What becomes of warnings of a code; None: they are silenced.
@@ -155,18 +164,17 @@ fn names(key: &str, value: &Value) -> Result<Vec<String>> {
     items.iter().map(|item| known(item.as_str().unwrap_or_default())).collect()
 }
 
+/// Every event of dbt 1.12.6, as its `warn_error_options` know them.
+const ALL_EVENTS: &str = include_str!("event_names.txt");
+
 /// Names of dbt's events that cannot happen here are fine: projects carry lists of them.
 fn known(name: &str) -> Result<String> {
     let ours = Code::ALL.iter().any(|code| code.as_str() == name);
-    let looks_like_an_event =
-        name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(char::is_alphanumeric);
-    if ours || looks_like_an_event {
+    if ours || name == Deprecation::GROUP || ALL_EVENTS.lines().any(|event| event == name) {
         return Ok(name.to_owned());
     }
     let problem = Diagnostic::error(Code::CommandLine, format!("`{name}` is not the name of a warning"));
-    let deprecations = Deprecation::ALL.iter().map(|kind| kind.event());
-    let events = EVENTS.iter().map(|(event, _)| *event).chain(deprecations);
-    let candidates = Code::ALL.iter().map(|code| code.as_str()).chain(events);
+    let candidates = Code::ALL.iter().map(|code| code.as_str()).chain(ALL_EVENTS.lines());
     Err(match suggest::nearest(name, candidates) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem,
@@ -209,15 +217,15 @@ mod tests {
                 .apply(Diagnostic::deprecated(kind, "x"))
                 .map(|diagnostic| diagnostic.severity)
         };
-        let (yaml, source) = (Deprecation::DuplicateYamlKeys, Deprecation::SourceOverride);
-        let all_but = json!({"error": "all", "warn": ["Deprecations"], "silence": ["SourceOverrideDeprecation"]});
+        let (yaml, name) = (Deprecation::DuplicateYamlKeys, Deprecation::ExposureName);
+        let all_but = json!({"error": "all", "warn": ["Deprecations"], "silence": ["ExposureNameDeprecation"]});
         assert_eq!(fate(&all_but, yaml), Some(Severity::Warning));
-        assert_eq!(fate(&all_but, source), None);
+        assert_eq!(fate(&all_but, name), None);
         let group = json!({"error": ["Deprecations"], "warn": ["DuplicateYAMLKeysDeprecation"]});
         assert_eq!(fate(&group, yaml), Some(Severity::Warning));
-        assert_eq!(fate(&group, source), Some(Severity::Error));
-        let named = json!({"error": ["SourceOverrideDeprecation"], "silence": ["Deprecations"]});
-        assert_eq!((fate(&named, yaml), fate(&named, source)), (None, Some(Severity::Error)));
+        assert_eq!(fate(&group, name), Some(Severity::Error));
+        let named = json!({"error": ["ExposureNameDeprecation"], "silence": ["Deprecations"]});
+        assert_eq!((fate(&named, yaml), fate(&named, name)), (None, Some(Severity::Error)));
         assert_eq!(
             read(group.clone()).unwrap().to_json(),
             json!({"error": group["error"], "warn": group["warn"], "silence": []})
@@ -225,10 +233,26 @@ mod tests {
     }
 
     #[test]
+    fn what_dbt_looks_for_on_other_databases_stays_a_warning_unless_it_is_named() {
+        let fate = |options: Value, kind: Deprecation| {
+            let warning = Diagnostic::deprecated(kind, "x");
+            read(options).unwrap().apply(warning).map(|diagnostic| diagnostic.severity)
+        };
+        let moved = Deprecation::PropertyMovedToConfig;
+        assert_eq!(fate(json!({"error": "all"}), moved), Some(Severity::Warning));
+        assert_eq!(fate(json!({"error": ["Deprecations"]}), moved), Some(Severity::Warning));
+        assert_eq!(fate(json!({"error": ["PropertyMovedToConfigDeprecation"]}), moved), Some(Severity::Error));
+        assert_eq!(fate(json!({"error": "all", "silence": ["Deprecations"]}), moved), None);
+        assert_eq!(fate(json!({"error": "all"}), Deprecation::DuplicateYamlKeys), Some(Severity::Error));
+    }
+
+    #[test]
     fn what_says_nothing_is_refused() {
         assert!(read(json!({"warn": ["NoNodesSelected"]})).is_err());
         assert!(read(json!({"errors": "all"})).is_err());
         assert!(read(json!({"error": "all", "include": "all"})).is_err());
+        let misspelled = read(json!({"silence": ["NoNodesForSelectionCriterion"]})).unwrap_err();
+        assert_eq!(misspelled.helps, ["did you mean `NoNodesForSelectionCriteria`?"]);
         assert_eq!(read(json!({"error": ["unused-confg"]})).unwrap_err().helps, ["did you mean `unused-config`?"]);
     }
 }

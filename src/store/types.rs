@@ -182,10 +182,11 @@ impl Stored for Label {
 
 impl Stored for Diagnostic {
     fn store(&self, out: &mut Writer) {
-        let Self { severity, code, deprecation, message, primary, places, notes, helps, node, event } = self;
+        let Self { severity, code, deprecation, is_advice, message, primary, places, notes, helps, node, event } = self;
         severity.store(out);
         code.store(out);
         deprecation.store(out);
+        is_advice.store(out);
         message.store(out);
         primary.store(out);
         places.store(out);
@@ -203,6 +204,7 @@ impl Stored for Diagnostic {
             severity: Severity::load(from)?,
             code: Code::load(from)?,
             deprecation: Option::load(from)?,
+            is_advice: bool::load(from)?,
             message: String::load(from)?,
             primary: Option::load(from)?,
             places: Vec::load(from)?,

@@ -194,3 +194,17 @@ fn the_page_says_what_becomes_of_every_name_of_dbt() {
     let same = written == page;
     assert!(same, "docs/compatibility.md is out of date: run it again with HEADWATER_UPDATE_DOCS=1");
 }
+
+#[test]
+fn warnings_are_known_by_the_names_of_dbts_events() {
+    let dbt = dbt();
+    let events = dbt["events"].as_object().into_iter().flat_map(|parts| parts.values());
+    let mut names: Vec<&str> = events
+        .flat_map(|events| events.as_array().into_iter().flatten())
+        .filter_map(|event| event.as_str()?.split(' ').nth(1))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let known: Vec<&str> = include_str!("../../src/engine/event_names.txt").lines().collect();
+    assert_eq!(known, names, "src/engine/event_names.txt holds the names of tests/compatibility/dbt.json");
+}

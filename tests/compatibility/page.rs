@@ -29,6 +29,7 @@ pub fn page(dbt: &Value, sections: &[Section]) -> String {
             count(|answer| matches!(answer, Answer::Refused(_))),
         );
     }
+    let _ = write!(text, "\n## Behaviour\n\n{}", include_str!("behaviour.md"));
     for section in sections {
         of_section(&mut text, section);
     }

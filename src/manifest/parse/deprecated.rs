@@ -80,7 +80,8 @@ impl TestReader<'_> {
 
     fn warn(&mut self, kind: Deprecation, key: &Key, message: String, label: &str) {
         let span = Span { file: self.file.clone(), range: key.range.clone() };
-        let warning = Diagnostic::deprecated(kind, message).at(span, label);
+        // dbt tells of these on every database.
+        let warning = Diagnostic { is_advice: false, ..Diagnostic::deprecated(kind, message) }.at(span, label);
         self.diags.push(match kind {
             Deprecation::ArgumentsProperty | Deprecation::MissingArgumentsProperty => {
                 warning.fields(json!({"test_name": self.name}))

@@ -94,6 +94,26 @@ def test_older_variables_are_warned_of(shop: Path):
     headwater(shop, "ls", "--warn-error-options", options, code=2, DBT_ENGINE_NOTHING="1")
 
 
+def test_warn_error_leaves_what_dbt_warns_of_on_other_databases_only(shop: Path):
+    """On MySQL and DuckDB dbt says nothing of a `meta` outside of `config`, so a strict check passes with it."""
+    (shop / "models" / "top.yml").write_text("models:\n  - {name: top, meta: {a: 1}}\n")
+    told = headwater(shop, "parse", "--warn-error").stderr
+    assert "warning[deprecated]: `meta` belongs under `config` now" in told
+    named = "{error: [PropertyMovedToConfigDeprecation]}"
+    assert "error[deprecated]: `meta`" in headwater(shop, "parse", "--warn-error-options", named, code=2).stderr
+    silent = headwater(shop, "parse", "--warn-error-options", "{error: all, silence: [Deprecations]}")
+    assert "meta" not in silent.stderr
+    (shop / "models" / "top.yml").write_text("models:\n  - {name: nowhere}\n")
+    assert "nowhere" in headwater(shop, "parse", "--warn-error", code=2).stderr
+    wrong = headwater(shop, "parse", "--warn-error-options", "{silence: [NoNodeForYamlKeys]}", code=2)
+    assert "did you mean `NoNodeForYamlKey`?" in wrong.stderr
+
+
+def test_selectors_are_checked_by_every_command(shop: Path):
+    (shop / "selectors.yml").write_text("selectors:\n  - {name: a, definition: 'tag:x', foo: 1}\n")
+    assert "selectors.yml:2" in headwater(shop, "parse", code=2).stderr
+
+
 def test_run_operation_runs_a_statement(shop: Path):
     headwater(shop, "run", "-s", "top")
     headwater(shop, "run-operation", "--sql", "create table copied as select * from {{ ref('top') }}")
