@@ -9,6 +9,8 @@ mod project;
 mod errors;
 #[path = "run/jinja.rs"]
 mod jinja;
+#[path = "run/journal.rs"]
+mod journal;
 #[path = "run/microbatch.rs"]
 mod microbatch;
 #[path = "run/nodes.rs"]

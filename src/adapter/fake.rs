@@ -11,8 +11,15 @@ use super::{
     Include, QueryResult, Relation, Renaming, Response, SchemaName, StatementLimit, Swap, Table, TableColumn, Upsert,
 };
 
-/// What a statement that contains the pattern gives.
-type Answer = (String, DbResult<QueryResult>);
+type Give = dyn Fn(&[String]) -> DbResult<QueryResult> + Send + Sync;
+
+/// What a statement that contains the pattern gives, from the statements so far.
+struct Answer {
+    pattern: String,
+    give: Arc<Give>,
+    /// The next such statement gets the next answer.
+    once: bool,
+}
 
 #[derive(Default)]
 struct Script {
@@ -21,6 +28,8 @@ struct Script {
     columns: Vec<(String, Vec<Column>)>,
     statements: Vec<String>,
     connections: usize,
+    journal: bool,
+    max_sessions: Option<usize>,
 }
 
 /// An [`Adapter`] without a server, with the dialect of MySQL or DuckDB. Statements without a scripted answer succeed.
@@ -44,7 +53,39 @@ impl FakeAdapter {
     /// Statements that contain `pattern` (case-insensitive) give this; earlier answers win.
     #[must_use]
     pub fn answer(self, pattern: &str, result: QueryResult) -> Self {
-        self.script().answers.push((pattern.to_lowercase(), Ok(result)));
+        self.push(pattern, false, move |_| Ok(result.clone()))
+    }
+
+    /// The first statement that contains `pattern`, and has no answer yet, gives what is made of all statements so far.
+    #[must_use]
+    pub fn once(
+        self,
+        pattern: &str,
+        give: impl Fn(&[String]) -> DbResult<QueryResult> + Send + Sync + 'static,
+    ) -> Self {
+        self.push(pattern, true, give)
+    }
+
+    fn push(
+        self,
+        pattern: &str,
+        once: bool,
+        give: impl Fn(&[String]) -> DbResult<QueryResult> + Send + Sync + 'static,
+    ) -> Self {
+        self.script().answers.push(Answer { pattern: pattern.to_lowercase(), give: Arc::new(give), once });
+        self
+    }
+
+    /// Has named locks: nobody else holds any, unless an answer says otherwise.
+    #[must_use]
+    pub fn with_journal(self) -> Self {
+        self.script().journal = true;
+        self
+    }
+
+    #[must_use]
+    pub fn with_max_sessions(self, most: usize) -> Self {
+        self.script().max_sessions = Some(most);
         self
     }
 
@@ -62,8 +103,7 @@ impl FakeAdapter {
 
     #[must_use]
     pub fn fail(self, pattern: &str, error: DbError) -> Self {
-        self.script().answers.push((pattern.to_lowercase(), Err(error)));
-        self
+        self.push(pattern, false, move |_| Err(error.clone()))
     }
 
     /// A relation that the catalog knows.
@@ -138,7 +178,7 @@ impl Adapter for FakeAdapter {
 
     fn connect(&self, _name: &str) -> DbResult<Box<dyn Connection>> {
         self.script().connections += 1;
-        Ok(Box::new(FakeConnection { adapter: self.clone() }))
+        Ok(Box::new(FakeConnection { adapter: self.clone(), lost: false }))
     }
 
     fn quote_char(&self) -> char {
@@ -236,6 +276,15 @@ impl Adapter for FakeAdapter {
         Ok(Vec::new())
     }
 
+    fn max_sessions(&self) -> Option<usize> {
+        self.script().max_sessions
+    }
+
+    fn journal(&self) -> Option<&'static dyn super::journal::Statements> {
+        let script = self.script();
+        (script.journal && script.max_sessions != Some(1)).then(super::mysql::journal)
+    }
+
     fn is_transient(&self, error: &DbError) -> bool {
         error.kind == super::DbErrorKind::Lock
     }
@@ -243,6 +292,7 @@ impl Adapter for FakeAdapter {
 
 struct FakeConnection {
     adapter: FakeAdapter,
+    lost: bool,
 }
 
 impl Connection for FakeConnection {
@@ -250,12 +300,20 @@ impl Connection for FakeConnection {
         let mut script = self.adapter.script();
         script.statements.push(sql.to_owned());
         let folded = sql.to_lowercase();
-        let answer =
-            script.answers.iter().find(|(pattern, _)| folded.contains(pattern)).map(|(_, answer)| answer.clone());
-        answer.unwrap_or_else(|| {
-            let response = Response { message: "OK".to_owned(), code: "OK".to_owned(), rows_affected: None };
-            Ok(QueryResult { table: Table::default(), response })
-        })
+        let found = script.answers.iter().position(|answer| folded.contains(&answer.pattern));
+        let give = found.map(|at| match script.answers[at].once {
+            true => script.answers.remove(at).give,
+            false => script.answers[at].give.clone(),
+        });
+        let outcome = match give {
+            Some(give) => give(&script.statements),
+            None => Ok(QueryResult {
+                table: if script.journal { free_lock(&folded) } else { Table::default() },
+                response: Response { message: "OK".to_owned(), code: "OK".to_owned(), rows_affected: None },
+            }),
+        };
+        self.lost |= matches!(&outcome, Err(error) if error.lost);
+        outcome
     }
 
     fn execute_bound(&mut self, sql: &str, _values: &[Cell]) -> DbResult<QueryResult> {
@@ -275,8 +333,22 @@ impl Connection for FakeConnection {
     }
 
     fn is_usable(&mut self) -> bool {
-        true
+        !self.lost
     }
+}
+
+/// A lock that nobody else has, and never had.
+fn free_lock(sql: &str) -> Table {
+    let number = |number: i64| Cell::Int(number);
+    let row = match sql {
+        sql if sql.contains("get_lock(concat") => vec![number(1), Cell::Text("2026-01-01 00:00:00".into()), number(1)],
+        sql if sql.contains("; insert into") && sql.contains("get_lock(") => {
+            [vec![number(1); 3], vec![Cell::Null; 5], vec![number(0), Cell::Null]].concat()
+        }
+        sql if sql.contains("get_lock(") => vec![number(1), number(1)],
+        _ => return Table::default(),
+    };
+    Table { columns: Vec::new(), rows: vec![row] }
 }
 
 #[derive(Debug)]

@@ -348,6 +348,11 @@ pub trait Adapter: Send + Sync {
         None
     }
 
+    /// Why no journal is kept although one is wanted, in words that follow "because": people are warned of it.
+    fn refuses_journal(&self) -> Option<&'static str> {
+        None
+    }
+
     /// How long a run waits for another one that is building the same relation.
     fn run_patience(&self) -> Duration {
         Duration::from_secs(600)

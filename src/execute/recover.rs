@@ -12,13 +12,18 @@ use crate::compile::{Failure, Runtime, Scope, Subject};
 use crate::diag::Diagnostic;
 use crate::diag::log::{Detail, Level, LogEntry};
 
-/// Opens the journal and clears what dead runs have left. None where the server has no locks, or does not let us keep a
-/// journal: then a warning says what is not done.
+/// Opens the journal and clears what dead runs have left. None where the server has no locks, or none can be kept: then a
+/// warning says what is not done.
 pub fn open(runtime: &Arc<Runtime>) -> Result<Option<Arc<Journal>>, Box<Diagnostic>> {
     let subject = Subject::Macro { name: "journal".into(), package: runtime.project.name.clone() };
     let scope = runtime.scope(subject, "MainThread");
     match Journal::open(runtime.adapter(), &runtime.project.invocation.id) {
-        Ok(None) => Ok(None),
+        Ok(None) => {
+            if let Some(why) = runtime.adapter().refuses_journal() {
+                warn(runtime, &format!("No journal is kept because {why}"));
+            }
+            Ok(None)
+        }
         Ok(Some(journal)) => {
             runtime.pool.note_journal(&journal);
             let cleared = clear(&scope, &journal);
@@ -28,15 +33,15 @@ pub fn open(runtime: &Arc<Runtime>) -> Result<Option<Arc<Journal>>, Box<Diagnost
             Err(Failure::from(error).into_diagnostic(&scope))
         }
         Err(error) => {
-            let text = format!(
-                "No journal can be kept in schema `{}`, so that runs at the same time are not kept apart and lost \
-                 connections are not recovered: {error}",
-                runtime.adapter().schema()
-            );
-            tell(runtime, Level::Warn, "JinjaLogWarning", &text);
+            warn(runtime, &format!("No journal can be kept in schema `{}` ({error})", runtime.adapter().schema()));
             Ok(None)
         }
     }
+}
+
+fn warn(runtime: &Runtime, why: &str) {
+    let text = format!("{why}: runs at the same time are not kept apart, and lost connections are not recovered");
+    tell(runtime, Level::Warn, "JinjaLogWarning", &text);
 }
 
 struct Left {

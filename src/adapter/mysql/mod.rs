@@ -82,6 +82,11 @@ impl MySqlAdapter {
     }
 }
 
+/// How a journal is kept on servers with `get_lock`.
+pub(super) fn journal() -> &'static dyn super::journal::Statements {
+    &journal::Statements
+}
+
 /// How the names of types are read.
 pub(super) fn types(json_type: bool) -> TypeRules {
     TypeRules {
@@ -373,7 +378,16 @@ impl Adapter for MySqlAdapter {
     }
 
     fn journal(&self) -> Option<&'static dyn super::journal::Statements> {
-        self.capabilities().named_locks.then_some(&journal::Statements)
+        let has_room = self.server.credentials.max_connections != Some(1);
+        (has_room && self.capabilities().named_locks).then(journal)
+    }
+
+    fn refuses_journal(&self) -> Option<&'static str> {
+        if self.server.facts().is_some_and(|facts| facts.locks_of_one_node) {
+            return Some("the nodes of a Galera cluster do not share locks");
+        }
+        let is_alone = self.server.credentials.max_connections == Some(1) && self.capabilities().named_locks;
+        is_alone.then_some("it takes a session of its own and `max_connections` of the target is 1")
     }
 
     fn run_patience(&self) -> Duration {

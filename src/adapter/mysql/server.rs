@@ -36,6 +36,8 @@ pub(super) struct Facts {
     pub lower_case_table_names: u8,
     /// `character_set_server`.
     pub charset: String,
+    /// A node of a Galera cluster, whose named locks the others do not see; the target does not say that runs share them.
+    pub locks_of_one_node: bool,
 }
 
 #[derive(Debug)]
@@ -144,10 +146,14 @@ impl Server {
         if self.facts.get().is_none() {
             check_ctes(&facts.capabilities, conn)?;
             let mut capabilities = probe_spider(probe_md5(facts.capabilities, conn)?, conn)?;
-            for (name, value) in &self.credentials.capabilities {
+            let said = &self.credentials.capabilities;
+            let locks_of_one_node =
+                capabilities.named_locks && !said.contains_key("named_locks") && is_galera_node(conn)?;
+            capabilities.named_locks &= !locks_of_one_node;
+            for (name, value) in said {
                 capabilities.set(name, value);
             }
-            let facts = Facts { capabilities, ..facts };
+            let facts = Facts { capabilities, locks_of_one_node, ..facts };
             // Another thread may have been first; both asked the same server.
             let _ = self.facts.set(facts);
         }
@@ -195,7 +201,8 @@ fn set_up_script(credentials: &Credentials) -> String {
 fn read_facts(row: Row) -> Option<Facts> {
     let (version, comment, max_allowed_packet, lower_case_table_names, charset) =
         mysql::from_row_opt::<(String, String, usize, u8, String)>(row).ok()?;
-    Some(Facts { capabilities: capabilities(&version, &comment), max_allowed_packet, lower_case_table_names, charset })
+    let capabilities = capabilities(&version, &comment);
+    Some(Facts { capabilities, max_allowed_packet, lower_case_table_names, charset, locks_of_one_node: false })
 }
 
 /// Servers that speak MySQL's protocol, as they name themselves.
@@ -376,6 +383,14 @@ fn probe_spider(capabilities: Capabilities, conn: &mut Conn) -> DbResult<Capabil
     let loaded = "select 1 from information_schema.engines where engine = 'SPIDER' and support in ('YES', 'DEFAULT')";
     let found: Option<u8> = conn.query_first(loaded).map_err(statement_error)?;
     Ok(Capabilities { spider: found.is_some(), ..capabilities })
+}
+
+/// Galera replicates no named locks, and Percona XtraDB Cluster refuses them (`pxc_strict_mode`); see
+/// `mariadb.com/kb/en/mariadb-galera-cluster-known-limitations`, `docs.percona.com/percona-xtradb-cluster/8.4/limitation.html`.
+fn is_galera_node(conn: &mut Conn) -> DbResult<bool> {
+    let found: Option<(String, String)> =
+        conn.query_first("show variables like 'wsrep_on'").map_err(statement_error)?;
+    Ok(found.is_some_and(|(_, value)| value.eq_ignore_ascii_case("on")))
 }
 
 #[cfg(test)]

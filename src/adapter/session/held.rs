@@ -347,7 +347,6 @@ impl Words {
             &["drop", "view", "if", "exists"],
             &["drop", "schema", "if", "exists"],
             &["grant"],
-            &["revoke"],
             &["analyze"],
         ];
         !self.1 && BEGINNINGS.iter().any(|words| self.begin(words))
@@ -378,9 +377,13 @@ mod tests {
         for sql in ["select 1", "/* x */\n drop table if exists a;", "GRANT select on a to b"] {
             assert!(Words::of(sql).are_repeatable(), "{sql}");
         }
-        for sql in
-            ["insert into a select 1", "drop table a", "select 1; insert into a values (1)", "rename table a to b"]
-        {
+        for sql in [
+            "insert into a select 1",
+            "drop table a",
+            "select 1; insert into a values (1)",
+            "rename table a to b",
+            "revoke select on a from b",
+        ] {
             assert!(!Words::of(sql).are_repeatable(), "{sql}");
         }
         assert!(

@@ -121,12 +121,16 @@ fn named(identifier: &str) -> Relation {
     Relation::table("shop", identifier)
 }
 
+/// The session ended with a statement.
+fn lost() -> DbError {
+    DbError { lost: true, ..DbError::new(DbErrorKind::Connection, "gone") }
+}
+
 /// The connection is lost with the rename of `new` and what was there; `left` is what a new session finds.
 fn rename_and_lose(left: &[&str]) -> (bool, usize) {
-    let lost = DbError::new(DbErrorKind::Connection, "gone");
     let adapter = left
         .iter()
-        .fold(FakeAdapter::mysql().fail("rename table", lost), |adapter, name| adapter.relation(named(name)));
+        .fold(FakeAdapter::mysql().fail("rename table", lost()), |adapter, name| adapter.relation(named(name)));
     let renames = [(named("orders"), named("old")), (named("new"), named("orders"))];
     let renamed = session(&adapter).rename_all(&renames).is_ok();
     (renamed, adapter.statements().iter().filter(|sql| sql.starts_with("rename table")).count())
@@ -136,4 +140,163 @@ fn rename_and_lose(left: &[&str]) -> (bool, usize) {
 fn a_rename_that_was_lost_is_looked_for_before_it_is_repeated() {
     assert_eq!(rename_and_lose(&["orders", "old"]), (true, 1), "the server has done it");
     assert_eq!(rename_and_lose(&["orders", "new"]), (false, 2), "it has not, and the second try is lost as well");
+}
+
+mod journaled {
+    use std::sync::Arc;
+
+    use super::{lost, pool};
+    use crate::adapter::fake::FakeAdapter;
+    use crate::adapter::journal::{Journal, Unit};
+    use crate::adapter::session::{Known, Label, Pool, Session};
+    use crate::adapter::{Adapter, Cell, DbResult, QueryResult, Response, Table};
+
+    const OURS: &str = "ours";
+
+    fn rows(row: Vec<Cell>) -> DbResult<QueryResult> {
+        let table = Table { columns: Vec::new(), rows: vec![row] };
+        Ok(QueryResult { table, response: Response::default() })
+    }
+
+    fn text(text: &str) -> Cell {
+        Cell::Text(text.to_owned())
+    }
+
+    fn unit(batch: Option<&str>) -> Unit {
+        let batch = batch.map(str::to_owned);
+        Unit { schema: "shop".into(), identifier: "m".into(), batch, node: "model.shop.m".into() }
+    }
+
+    fn open(adapter: &FakeAdapter) -> (Arc<Pool>, Arc<Journal>, Session) {
+        let shared: Arc<dyn Adapter> = Arc::new(adapter.clone());
+        let journal = Journal::open(&shared, OURS).expect("opens").expect("has locks");
+        let pool = pool(adapter);
+        let session = pool.session(Label::default());
+        (pool, journal, session)
+    }
+
+    /// A lock that `run` has, over a connection that also wrote the row.
+    fn busy(run: &str, connection: i64, alive: bool) -> DbResult<QueryResult> {
+        let since = text("2026-01-01 10:00:00.5");
+        let live = if alive { Cell::Int(9) } else { Cell::Null };
+        let holder = Cell::Int(connection);
+        let own = Cell::Int(1);
+        rows(vec![
+            Cell::Int(0),
+            holder.clone(),
+            own,
+            text(run),
+            text("host"),
+            Cell::Int(77),
+            since,
+            live,
+            Cell::Int(1),
+            holder,
+        ])
+    }
+
+    /// The commit of one transaction is lost; `evidence` is made of the token that was sent with it.
+    fn commit_and_lose(evidence: fn(&str) -> Vec<Cell>) -> (bool, bool, usize) {
+        let adapter = FakeAdapter::mysql()
+            .once("; commit", |_| Err(lost()))
+            .once("select committed, run", move |sent| {
+                let committing = sent.iter().rev().find(|sql| sql.contains("; commit")).expect("was sent");
+                rows(evidence(committing.split('\'').nth(1).expect("a token")))
+            })
+            .with_journal();
+        let (_pool, journal, session) = open(&adapter);
+        session.enter(&journal, unit(None), 1, Known::Well).expect("enters");
+        session.begin().expect("begins");
+        session.execute("insert into shop.m select 1", false, false).expect("inserts");
+        let committed = session.commit().is_ok();
+        let locks = adapter.statements().iter().filter(|sql| sql.contains("; insert into")).count();
+        (committed, session.has_committed(), locks)
+    }
+
+    #[test]
+    fn a_lost_commit_is_decided_by_what_the_journal_says() {
+        fn row(token: Cell, run: &str) -> Vec<Cell> {
+            vec![token, text(run), Cell::Int(1)]
+        }
+        assert_eq!(commit_and_lose(|token| row(text(token), OURS)), (true, true, 2), "and the lock is taken again");
+        assert_eq!(commit_and_lose(|_| row(Cell::Null, OURS)), (false, false, 1));
+        assert_eq!(commit_and_lose(|_| row(text("1-5/1"), OURS)), (false, false, 1), "a transaction before");
+        assert_eq!(commit_and_lose(|token| row(text(token), "theirs")), (false, false, 1));
+        assert_eq!(commit_and_lose(|_| Vec::new()), (false, false, 1));
+    }
+
+    #[test]
+    fn the_run_s_own_lock_is_taken_again_when_it_was_lost() {
+        let unheard = |_: &[String]| {
+            rows([vec![Cell::Int(1), Cell::Int(5)], vec![Cell::Null; 6], vec![Cell::Int(0), Cell::Null]].concat())
+        };
+        let alive = |_: &[String]| rows(vec![Cell::Int(1), text("2026-01-01 00:00:00"), Cell::Int(1)]);
+        let adapter = FakeAdapter::mysql()
+            .once("; insert into", unheard)
+            .once("get_lock(concat", alive)
+            .once("get_lock(concat", |_| Err(lost()))
+            .with_journal();
+        let (_pool, journal, session) = open(&adapter);
+        session.enter(&journal, unit(None), 1, Known::Well).expect("enters");
+        let asked = adapter.statements().iter().filter(|sql| sql.contains("get_lock(concat")).count();
+        assert_eq!(
+            (asked, adapter.connections()),
+            (3, 3),
+            "the lost session is told by its error, and a new one opened"
+        );
+    }
+
+    #[test]
+    fn a_session_that_we_have_lost_is_ended_before_its_lock_is_taken() {
+        let adapter = FakeAdapter::mysql()
+            .once("; insert into", |_| busy("dead", 41, false))
+            .once("; insert into", |_| busy(OURS, 42, true))
+            .with_journal();
+        let (_pool, journal, session) = open(&adapter);
+        session.enter(&journal, unit(None), 1, Known::Badly).expect("enters");
+        let killed: Vec<String> = adapter.statements().into_iter().filter(|sql| sql.starts_with("kill")).collect();
+        assert_eq!(killed, ["kill 41", "kill 42"]);
+    }
+
+    #[test]
+    fn who_has_just_got_a_lock_is_not_taken_for_the_dead_run_before() {
+        let not_yet = |_: &[String]| {
+            let QueryResult { mut table, response } = busy("dead", 41, false)?;
+            table.rows[0][1] = Cell::Int(43);
+            Ok(QueryResult { table, response })
+        };
+        let adapter = FakeAdapter::mysql().once("; insert into", not_yet).with_journal();
+        let (_pool, journal, session) = open(&adapter);
+        session.enter(&journal, unit(None), 1, Known::Well).expect("enters");
+        assert!(!adapter.statements().iter().any(|sql| sql.starts_with("kill")));
+    }
+
+    #[test]
+    fn a_batch_of_a_model_that_another_run_has_taken_over_is_not_built() {
+        let unheard = |_: &[String]| {
+            rows([vec![Cell::Int(1), Cell::Int(5)], vec![Cell::Null; 6], vec![Cell::Int(0), Cell::Null]].concat())
+        };
+        let free =
+            |_: &[String]| rows([vec![Cell::Int(1); 3], vec![Cell::Null; 5], vec![Cell::Int(0), Cell::Null]].concat());
+        let alive = |_: &[String]| rows(vec![Cell::Int(1), text("2026-01-01 00:00:00"), Cell::Int(1)]);
+        let adapter = FakeAdapter::mysql()
+            .once("; insert into", free)
+            .once("; insert into", unheard)
+            .once("; insert into", |_| busy("theirs", 50, true))
+            .once("get_lock(concat", alive)
+            .once("get_lock(concat", |_| Err(lost()))
+            .with_journal();
+        let (pool, journal, session) = open(&adapter);
+        session.hold(&journal, &unit(None)).expect("nobody else has it");
+        let error = session.enter(&journal, unit(Some("20240101")), 1, Known::Well).expect_err("is not ours any more");
+        assert!(error.message.starts_with("`shop.m` was taken over by another run"), "{error}");
+        // The other batches hear of it too, without having lost anything themselves; other models go on.
+        let other = pool.session(Label::default());
+        assert!(other.enter(&journal, unit(Some("20240102")), 1, Known::Well).is_err());
+        let elsewhere = Unit { identifier: "n".into(), ..unit(Some("20240102")) };
+        other.enter(&journal, elsewhere, 1, Known::Well).expect("is another model");
+        journal.let_go(&unit(None));
+        session.hold(&journal, &unit(None)).expect("begins anew");
+        session.enter(&journal, unit(Some("20240101")), 1, Known::Well).expect("is ours");
+    }
 }

@@ -34,8 +34,7 @@ def messages(results: hw.RunResults) -> dict[str, str | None]:
 
 def relation_types(warehouse: Warehouse, schema: str) -> dict[str, str]:
     rows = warehouse.rows(
-        f"select table_name, table_type from information_schema.tables where table_name <> 'headwater_journal'"
-        f" and table_schema = '{schema}'"
+        f"select table_name, table_type from information_schema.tables where table_schema = '{schema}'"
     )
     return dict(rows)
 

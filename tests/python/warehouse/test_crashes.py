@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
 import headwater as hw
 import pymysql
-import pytest
 from chain import Chain
-from conftest import REPOSITORY, Warehouse, kinds
+from conftest import Warehouse
 from test_example import check_marts, example
 
 # Moments after the start of a run at which something dies: while parsing, connecting, building, testing.
@@ -69,60 +65,6 @@ def test_a_client_that_is_killed_at_any_moment(warehouse: Warehouse) -> None:
     assert results.success, results
     check_marts(warehouse, chain)
     assert leftovers(warehouse) == []
-
-
-@pytest.fixture(params=[kind for kind in kinds() if kind != "duckdb"])
-def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
-    """A server that the test may kill; durable, unlike the others."""
-    kind = request.param
-    cache = Path(os.environ.get("HEADWATER_CACHE", Path.home() / ".cache" / "headwater")) / "servers" / kind
-    home = tmp_path / "cache" / "servers" / kind
-    home.mkdir(parents=True)
-    if (cache / "unpacked").exists():
-        (home / "unpacked").symlink_to(cache / "unpacked")
-    warehouse = Warehouse(kind, tmp_path, start_server(kind, tmp_path))
-    yield warehouse
-    servers_script("stop", kind, tmp_path)
-    shutil.rmtree(home)
-
-
-def servers_script(action: str, kind: str, folder: Path) -> str:
-    environment = {
-        **os.environ,
-        "HEADWATER_CACHE": str(folder / "cache"),
-        "HEADWATER_SERVER_FLAGS": "--innodb-flush-log-at-trx-commit=1 --innodb-flush-method=fsync",
-    }
-    script = [str(REPOSITORY / "tests" / "servers.sh"), action, kind]
-    return subprocess.run(script, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-
-
-def start_server(kind: str, folder: Path) -> str:
-    return servers_script("start", kind, folder)
-
-
-def kill_server(kind: str, folder: Path) -> None:
-    pid = int((folder / "cache" / "servers" / kind / "server.pid").read_text())
-    os.kill(pid, signal.SIGKILL)
-    while Path(f"/proc/{pid}").exists():
-        time.sleep(0.05)
-
-
-def test_a_server_that_is_killed_at_any_moment(own_server: Warehouse) -> None:
-    chain = Chain(f"{own_server.schema}_shop")
-    chain.load(own_server)
-    project = example(own_server)
-    with_own_variables(project, own_server)
-    for moment in MOMENTS:
-        process = start_build(project)
-        time.sleep(moment)
-        kill_server(own_server.kind, own_server.folder)
-        output, _ = process.communicate(timeout=60)
-        assert b"panicked" not in output
-        start_server(own_server.kind, own_server.folder)
-    results = project.build()
-    assert results.success, results
-    check_marts(own_server, chain)
-    assert leftovers(own_server) == []
 
 
 def test_readers_never_miss_a_table(server: Warehouse) -> None:

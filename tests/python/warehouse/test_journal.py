@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import headwater as hw
 import pytest
-from conftest import SERVERS, Warehouse, write_project
+from conftest import SERVERS, Warehouse, kinds, write_project
 from private import private_server, tcp
 
 MODEL = {"models/m.sql": "{{ config(materialized='table') }} select 1 as n"}
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=[kind for kind in kinds() if kind in SERVERS])
 def fresh(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
     with (
         tempfile.TemporaryDirectory(prefix="hw-", dir="/tmp") as name,
@@ -69,3 +71,28 @@ def test_a_user_who_may_keep_no_journal_is_told(fresh: Warehouse, tmp_path: Path
     assert "UPDATE" in warning
     assert again == warning
     assert fresh.rows("select n from small.m") == [(1,)]
+
+
+@pytest.mark.skipif("mariadb" not in kinds(), reason="no MariaDB")
+def test_a_node_of_a_galera_cluster_keeps_no_journal(tmp_path: Path) -> None:
+    """Its named locks are its own: runs over other nodes would not see them."""
+    with (
+        tempfile.TemporaryDirectory(prefix="hw-", dir="/tmp") as name,
+        private_server("mariadb", Path(name), "--wsrep-on=ON") as node,
+    ):
+        (told, again) = run(node, tmp_path, "shop")
+        assert told == (
+            "No journal is kept because the nodes of a Galera cluster do not share locks: runs at the same time are "
+            "not kept apart, and lost connections are not recovered"
+        )
+        assert again == told
+        assert journals(node) == []
+        command = [sys.executable, "-m", "headwater", "debug"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert "whose nodes do not share locks" in done.stdout
+        assert "capabilities: {named_locks: true}" in done.stdout
+        # Where all runs use this node, its locks are enough.
+        assert run(node, tmp_path, "shop", capabilities={"named_locks": True}) == []
+        assert journals(node) == ["headwater.shop"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert "of this node of a Galera cluster" in done.stdout

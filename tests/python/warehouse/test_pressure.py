@@ -109,3 +109,18 @@ def test_interrupted_statements_stop_although_the_server_is_full(server: Warehou
     while running() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not running()
+
+
+def test_one_session_is_enough_without_a_journal(server: Warehouse, clerk: str, tmp_path):
+    server.rows(f"alter user {clerk}@'%' with max_user_connections 1")
+    entries = tcp(server, username=clerk, password="s3cret-pass", threads=16, max_connections=1)
+    project = hw.Project(write_project(tmp_path / "shop", MODELS, entries))
+    done = build(project)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert warnings(done) == []
+    events = [json.loads(line)["info"] for line in done.stdout.splitlines()]
+    (told,) = [event["msg"] for event in events if event["level"] == "warn"]
+    assert told == (
+        "No journal is kept because it takes a session of its own and `max_connections` of the target is 1: runs at "
+        "the same time are not kept apart, and lost connections are not recovered"
+    )

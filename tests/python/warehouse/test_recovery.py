@@ -119,8 +119,8 @@ def proxy(server: Warehouse) -> Iterator[Proxy]:
     opened.close()
 
 
-def project(warehouse: Warehouse, proxy: Proxy, kind: str) -> Path:
-    output = {**warehouse.output, "unix_socket": proxy.path, "ssl_disabled": True, "threads": 1}
+def project(warehouse: Warehouse, proxy: Proxy, kind: str, **entries: Any) -> Path:
+    output = {**warehouse.output, "unix_socket": proxy.path, "ssl_disabled": True, "threads": 1, **entries}
     settings = json.dumps(
         {"name": "shop", "version": "1.0", "profile": "shop", "vars": {"raw": f"{warehouse.schema}_raw"}}
     )
@@ -177,6 +177,47 @@ def test_a_connection_that_is_cut_at_every_statement(server: Warehouse, proxy: P
                 assert not build(folder, kind)
             problems += [f"{where}: {problem}" for problem in world.problems()]
     assert problems == [], "\n".join(problems)
+
+
+@pytest.mark.parametrize("kind", ["append", "snapshot", "seed"])
+def test_a_connection_that_is_cut_at_a_grant(
+    server: Warehouse, proxy: Proxy, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A grant commits what is open, so it comes before the rows; it is sent again, and neither is lost nor doubled."""
+    world = World(server, kind)
+    people = [f"{server.schema}_{name}" for name in ("ann", "bob")]
+    server.rows("create user " + ", ".join(f"'{name}'" for name in people))
+    folder = project(server, proxy, kind)
+    settings = json.loads((folder / "dbt_project.yml").read_text())
+    resources = {"append": "models", "snapshot": "snapshots", "seed": "seeds"}[kind]
+    config = {resources: {"shop": {"+grants": {"select": ["{{ env_var('HW_TEST_GRANTEE') }}"]}}}}
+    (folder / "dbt_project.yml").write_text(json.dumps(settings | config))
+    granted = (
+        "select replace(grantee, '''', '') from information_schema.table_privileges"
+        f" where table_schema = '{server.schema}' and table_name = 'm'"
+    )
+    try:
+        for number, cut in enumerate([None, *((at, cut) for at in (0, 1) for cut in (Cut.AFTER, Cut.DURING))]):
+            name = people[number % 2]
+            monkeypatch.setenv("HW_TEST_GRANTEE", name)
+            world.step()
+            if cut is None:
+                world.forget()
+            plan = Plan(*cut, grants) if cut else None
+            proxy.expect(plan)
+            assert not build(folder, kind)
+            assert world.problems() == []
+            assert server.rows(granted) == [(f"{name}@%",)]
+            if plan is not None:
+                assert plan.seen > plan.at
+                begun = [at for at, statement in enumerate(proxy.statements) if statement.endswith("*/\nbegin")]
+                assert max(at for at, statement in enumerate(proxy.statements) if grants(statement)) < begun[-1]
+    finally:
+        server.rows("drop user " + ", ".join(f"'{name}'" for name in people))
+
+
+def grants(statement: str) -> bool:
+    return of_the_node(statement) and statement.split("*/")[1].strip().startswith(("grant ", "revoke "))
 
 
 def changes_something(statement: str) -> bool:

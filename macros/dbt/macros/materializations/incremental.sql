@@ -39,6 +39,8 @@
     {%- set dest_columns = contract_dest_columns(dest_columns) -%}
     {%- do reconcile_contract(existing_relation) -%}
     {%- if not adapter.capabilities.transactional_ddl -%}
+      {%- do apply_grants(target_relation, grant_config, should_revoke=should_revoke(existing_relation, full_refresh_mode)) -%}
+      {%- set grant_config = none -%}
       {%- do persist_docs(target_relation, model) -%}
     {%- endif -%}
     {%- if strategy != 'insert_overwrite' -%}

@@ -18,6 +18,11 @@
   {%- elif old_relation is not none and not full_refresh_mode -%}
     {%- do apply_table_options(target_relation, stays=true) -%}
     {%- do reconcile_indexes(target_relation) -%}
+    {%- if not adapter.capabilities.transactional_ddl -%}
+      {%- do apply_grants(target_relation, grant_config, should_revoke=should_revoke(old_relation, full_refresh_mode)) -%}
+      {%- set grant_config = none -%}
+      {%- do persist_docs(target_relation, model) -%}
+    {%- endif -%}
     {%- do adapter.begin() -%}
     {%- set create_table_sql = reset_csv_table(model, full_refresh_mode, old_relation, agate_table) -%}
     {%- set sql = load_csv_rows(model, agate_table) -%}

@@ -36,6 +36,8 @@
     {%- do apply_table_options(target_relation, stays=true) -%}
     {%- do reconcile_indexes(target_relation) -%}
     {%- if not adapter.capabilities.transactional_ddl -%}
+      {%- do apply_grants(target_relation, grant_config, should_revoke=should_revoke(target_exists, full_refresh_mode=false)) -%}
+      {%- set grant_config = none -%}
       {%- do persist_docs(target_relation, model) -%}
     {%- endif -%}
     {%- do make_partitions(target_relation, staging_relation) -%}

@@ -41,6 +41,7 @@ pub(super) fn examine(
     findings.push(session.collations(&variables, needs)?);
     findings.extend(settings::limits(&variables, needs.threads));
     findings.push(settings::hashes(capabilities));
+    findings.extend(settings::locks(&variables, capabilities));
     findings.extend(settings::binlog(&variables, capabilities));
     findings.push(session.replication());
     findings.push(session.clock(&variables)?);

@@ -37,6 +37,7 @@ pub(super) const NAMES: &[&str] = &[
     "time_zone",
     "version",
     "wait_timeout",
+    "wsrep_on",
 ];
 
 /// Bytes below which seeds and long statements are cut into many.
@@ -106,6 +107,22 @@ pub(super) fn strictness(variables: &Variables, credentials: &Credentials) -> Ve
         ));
     }
     findings
+}
+
+/// Only where runs are not kept apart although the server looks as if they were.
+pub(super) fn locks(variables: &Variables, capabilities: &Capabilities) -> Option<Finding> {
+    let is_node = variables.is_on("wsrep_on");
+    let finding = match capabilities.named_locks {
+        false => Finding::warning(
+            "locks",
+            "a Galera cluster (`wsrep_on`), whose nodes do not share locks: runs at the same time are not kept apart, \
+             and lost connections are not recovered",
+            "if all runs connect to this one node, `capabilities: {named_locks: true}` in the target; if not, never \
+             start two at once",
+        ),
+        true => Finding::fine("locks", "of this node of a Galera cluster, as the target says"),
+    };
+    is_node.then_some(finding)
 }
 
 pub(super) fn limits(variables: &Variables, threads: usize) -> Vec<Finding> {
