@@ -84,13 +84,19 @@ class Warehouse:
         """Remove every schema of this test."""
         if self.kind == "duckdb":
             return
-        for (name,) in self.rows(
-            f"select schema_name from information_schema.schemata where schema_name like '{self.schema}%'"
-        ):
-            self.rows(f"drop database `{name}`")
-        journals = "select table_name from information_schema.tables where table_schema = 'headwater'"
-        for (name,) in self.rows(f"{journals} and table_name like '{self.schema}%'"):
-            self.rows(f"drop table if exists headwater.`{name}`")
+        connection = self.connect()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(
+                "select concat('database `', schema_name, '`') from information_schema.schemata"
+                f" where schema_name like '{self.schema}%'"
+                " union all select concat('table if exists headwater.`', table_name, '`')"
+                f" from information_schema.tables where table_schema = 'headwater' and table_name like '{self.schema}%'"
+            )
+            for (what,) in list(cursor.fetchall()):
+                cursor.execute(f"drop {what}")
+        finally:
+            connection.close()
 
     def project(
         self, files: dict[str, str], name: str = "shop", schema: str | None = None, **settings: Any

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from conftest import Warehouse
@@ -132,15 +132,19 @@ def test_no_change_of_a_live_table_keeps_readers_waiting(server: Warehouse) -> N
     settings = {"late": False, "hook": "select 1"}
     server.project(files, vars=settings).run().raise_for_failures()
     settings = {"late": True, "hook": "alter table {{ this }} comment = 'new'"}
-    for name in ("shown", "grown", "hooked"):
-        project = server.project(files, vars=settings)
-        with slow_reader(server, name) as slow, readers(server, name, 2) as others:
-            timer = threading.Timer(2.5, slow.rollback)
-            timer.start()
-            results = project.run(select=name)
-            timer.join()
-        assert results.success, results
-        for reader in others:
+    project = server.project(files, vars=settings)
+    with ExitStack() as opened:
+        slow = [opened.enter_context(slow_reader(server, name)) for name in ("shown", "grown", "hooked")]
+        others = {name: opened.enter_context(readers(server, name, 2)) for name in ("shown", "grown", "hooked")}
+        timer = threading.Timer(3.5, lambda: [reader.rollback() for reader in slow])
+        timer.start()
+        results = project.run()
+        timer.join()
+    assert results.success, results
+    # Each has waited for its turn.
+    assert all(result.execution_time >= 1 for result in results), results
+    for name, both in others.items():
+        for reader in both:
             assert reader.errors == []
             assert reader.longest <= 2, name
 
