@@ -27,7 +27,7 @@ class Reader(threading.Thread):
     def __init__(self, warehouse: Warehouse, table: str) -> None:
         super().__init__(daemon=True)
         self.connection = warehouse.connect()
-        self.query = f"select count(*) from {warehouse.schema}.{table}"
+        self.query = f"select 1 from {warehouse.schema}.{table}"
         self.stopped = threading.Event()
         self.read = 0
         self.longest = 0.0
@@ -44,6 +44,8 @@ class Reader(threading.Thread):
                 self.errors.append(error)
             self.read += 1
             self.longest = max(self.longest, time.monotonic() - start)
+            # Others, and the build itself, need the processor as well.
+            time.sleep(0.0002)
         self.connection.close()
 
 
@@ -91,7 +93,7 @@ def test_200_rebuilds_under_hot_readers(server: Warehouse) -> None:
             assert results.success, results
             assert len(results.results) == 20
     for reader in [*hot, *hot_i, *hot_v]:
-        assert reader.read > 0
+        assert reader.read > 100
         assert reader.errors == []
     assert sorted(relations(server)) == sorted(everything)
 
