@@ -170,6 +170,11 @@ pub(super) fn install(environment: &mut Environment<'static>) {
         // Python's booleans are numbers too.
         ops::number(&value).is_some()
     });
+    environment.add_test("mapping", |value: Value| {
+        // dbt's relations are mappings, which packages ask before they read the type in `metadata`.
+        let metadata = || value.as_object()?.get_value(&Value::from("metadata"));
+        value.kind() == ValueKind::Map || metadata().is_some_and(|metadata| metadata.kind() == ValueKind::Map)
+    });
     environment.add_test("sequence", |value: Value| {
         matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::String) || value.is_undefined()
     });

@@ -27,6 +27,18 @@ fn relations_render_and_change_as_dbts_do() {
     );
 }
 
+/// `dbt_utils._is_relation`, through which `star` and most of its macros go, while parsing and while running.
+#[test]
+fn relations_are_mappings_that_tell_their_class() {
+    let check = "{% macro is_relation(obj) %}{% if not (obj is mapping and obj.get('metadata', {}).get('type', '').endswith('Relation')) %}\
+        {{ exceptions.raise_compiler_error('expected a relation, not ' ~ obj) }}{% endif %}{% endmacro %}";
+    let model = "{{ is_relation(ref('up')) }}{{ is_relation(this) }}{{ is_relation(api.Relation.create(identifier='t')) }}\
+        {{ ref('up').metadata.type if execute }}|{{ ref('up').get('nothing', 'd') }}|{{ {} is mapping }}|{{ 'x' is mapping }}|{{ api.Column('a', 'int') is mapping }}";
+    let project =
+        Project::new(&[("macros/m.sql", check), ("models/a.sql", model), ("models/up.sql", "select 1 as id")]);
+    assert_eq!(compiled_in(project), "MySQLRelation|d|True|False|False");
+}
+
 #[test]
 fn columns_know_their_types() {
     let model = "{% set c = api.Column.from_description('n', 'decimal(12,2)') %}{{ c.name }} {{ c.dtype }} {{ c.numeric_scale }} \

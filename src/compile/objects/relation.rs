@@ -19,6 +19,8 @@ pub struct Naming {
     pub replaceable_tables: bool,
     /// `select … from (select …)` needs a name behind the parenthesis.
     pub named_subqueries: bool,
+    /// dbt's class of relations, as `metadata` tells it.
+    pub class: &'static str,
 }
 
 impl Naming {
@@ -28,6 +30,12 @@ impl Naming {
             include: adapter.include(),
             replaceable_tables: adapter.capabilities().create_or_replace_table,
             named_subqueries: adapter.named_subqueries(),
+            class: match adapter.kind() {
+                "duckdb" => "DuckDBRelation",
+                "mariadb" => "MariaDBRelation",
+                "mysql" => "MySQLRelation",
+                _ => "BaseRelation",
+            },
         }
     }
 
@@ -121,6 +129,7 @@ impl RelationObject {
             "database" => option(&relation.database),
             "schema" => option(&relation.schema),
             "identifier" | "table" | "name" => option(&relation.identifier),
+            "metadata" => Value::from_pairs([("type", self.naming.class)]),
             "type" => relation.kind.map_or(Value::from(()), |kind| Value::from(kind.as_str())),
             "is_table" => is(RelationType::Table),
             "is_view" => is(RelationType::View),

@@ -23,6 +23,7 @@ impl RelationName {
             "database" => text(&self.0.database),
             "schema" => text(&self.0.schema),
             "identifier" | "name" | "table" => text(&self.0.identifier),
+            "metadata" => Value::from_pairs([("type", "BaseRelation")]),
             "type" => self.0.kind.map_or_else(pyvalue::none, |kind| Value::from(kind.as_str())),
             "is_table" => is(RelationType::Table),
             "is_view" => is(RelationType::View),
@@ -88,6 +89,12 @@ impl Object for RelationName {
                 Ok(self.replace_path(parts))
             }
             "without_identifier" => Ok(self.replace_path([("identifier".to_owned(), pyvalue::none())])),
+            "get" => {
+                let mut args = Args::new(method, args);
+                let key = args.string("key")?;
+                let default = args.optional("default")?;
+                Ok(self.field(&key).or(default).unwrap_or_else(pyvalue::none))
+            }
             "quoted" => {
                 let mut args = Args::new(method, args);
                 let mut text = String::new();
