@@ -23,7 +23,13 @@ pub enum Plan {
     /// Nothing that could be: the table is partitioned in another way, or not at all.
     Other,
     /// It cannot be, and why.
-    Refused { problem: String, notes: Vec<String>, help: Option<String> },
+    Refused {
+        /// The config that asks for it.
+        key: &'static str,
+        problem: String,
+        notes: Vec<String>,
+        help: &'static str,
+    },
     Make {
         statements: Vec<String>,
         /// The partitions that the rows belong to.

@@ -167,6 +167,7 @@ impl Object for AdapterObject {
             "index_changes" => indexes::index_changes(&scope, &mut a)?,
             "make_partitions" => partitions::make(&scope, &mut a)?,
             "makes_partitions" => partitions::are_made(&scope),
+            "is_later_batch" => Value::from(scope.batch().is_some_and(|batch| !batch.first)),
             "partition_drift" => partitions::drift(&scope, &mut a)?,
             "refuse" => refusal::refuse(&mut a)?,
             "attempt" => refusal::attempt(&scope, &mut a)?,

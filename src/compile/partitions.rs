@@ -10,7 +10,7 @@ use super::objects::given;
 use super::objects::relation::expect_relation;
 use super::scope::Scope;
 use crate::adapter::options::PartitionBy;
-use crate::adapter::partitions::{Arrival, Plan};
+use crate::adapter::partitions::{Arrival, Plan, Touched};
 use crate::adapter::ranges::Ranges;
 use crate::adapter::{Column, DbErrorKind, Relation};
 use crate::diag::{Code, Diagnostic, suggest};
@@ -64,14 +64,13 @@ fn outcome(scope: &Scope, table: &Relation, plan: Plan) -> Result<Value, Error> 
     match plan {
         Plan::Other => Ok(Value::from(())),
         Plan::Make { touched, staging, .. } => {
-            let one = |part: crate::adapter::partitions::Touched| {
+            let one = |part: Touched| {
                 Value::from_pairs([("name", Value::from(part.name)), ("staged", Value::from(part.staged))])
             };
             let parts = pyvalue::list(touched.into_iter().map(one).collect());
             Ok(Value::from_pairs([("staging", Value::from(staging)), ("partitions", parts)]))
         }
-        Plan::Refused { problem, notes, help } => {
-            let key = if problem.starts_with("does not") { "partitions" } else { "partition_by" };
+        Plan::Refused { key, problem, notes, help } => {
             let message = format!("config `{key}` of {} {problem}", scope.subject.describe());
             let mut diagnostic = Diagnostic::error(Code::InvalidConfig, message);
             if let Some(node) = scope.subject.node() {
@@ -80,11 +79,7 @@ fn outcome(scope: &Scope, table: &Relation, plan: Plan) -> Result<Value, Error> 
             for note in notes {
                 diagnostic = diagnostic.note(note);
             }
-            diagnostic = diagnostic.note(format!("the table is {table}"));
-            Err(jinja::raise(match help {
-                Some(help) => diagnostic.help(help),
-                None => diagnostic,
-            }))
+            Err(jinja::raise(diagnostic.note(format!("the table is {table}")).help(help)))
         }
     }
 }

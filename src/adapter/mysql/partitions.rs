@@ -235,14 +235,13 @@ fn name(name: &str) -> String {
 
 /// What the rows need. The layout is read anew each time: other runs and batches make partitions of the same table.
 pub(super) fn plan(connection: &mut dyn Connection, arrival: &Arrival<'_>) -> DbResult<Plan> {
-    let refused = |problem: String, notes: Vec<String>, help: &str| {
-        Ok(Plan::Refused { problem, notes, help: Some(help.to_owned()).filter(|help| !help.is_empty()) })
-    };
+    let refused = |key, problem, notes, help| Ok(Plan::Refused { key, problem, notes, help });
     let field = match Field::new(arrival.ranges, arrival.column) {
         Ok(field) => field,
         Err(problem) => {
             let problem = format!("has the `field` `{}`, which {problem}", arrival.column.name);
-            return refused(problem, Vec::new(), "name another column, or select this one as another type");
+            let help = "name another column, or select this one as another type";
+            return refused("partition_by", problem, Vec::new(), help);
         }
     };
     let old = match existing(connection, arrival.table)? {
@@ -264,11 +263,8 @@ pub(super) fn plan(connection: &mut dyn Connection, arrival: &Arrival<'_>) -> Db
             let many = if outside.len() > MOST_NAMED { ", …" } else { "" };
             let notes = vec![format!("they belong to {}{many}", outside[..outside.len().min(MOST_NAMED)].join(", "))];
             let problem = "does not have all partitions that new rows belong to".to_owned();
-            return refused(
-                problem,
-                notes,
-                "select only rows of `partitions`, or leave it out: then those of the new rows are replaced",
-            );
+            let help = "select only rows of `partitions`, or leave it out: then those of the new rows are replaced";
+            return refused("partitions", problem, notes, help);
         }
         wanted = given;
     }
@@ -277,8 +273,12 @@ pub(super) fn plan(connection: &mut dyn Connection, arrival: &Arrival<'_>) -> Db
     if new.len() > MOST_PARTITIONS {
         let step = arrival.ranges.step.describe();
         let problem = format!("of one {step} each asks for more partitions than a table can have, {MOST_PARTITIONS}");
-        let help = if arrival.ranges.step.is_of_numbers() { "a wider `interval`" } else { "a coarser `granularity`" };
-        return refused(problem, Vec::new(), help);
+        let help = if arrival.ranges.step.is_of_numbers() {
+            "take a wider `interval`"
+        } else {
+            "take a coarser `granularity`"
+        };
+        return refused("partition_by", problem, Vec::new(), help);
     }
     let table = arrival.table.render();
     let statements = match old.is_empty() {

@@ -269,8 +269,17 @@ def test_batches_make_their_partitions(server: Warehouse) -> None:
     project.run(event_time_start="2024-01-01", event_time_end="2024-01-21").raise_for_failures()
     names = [f"p{day.replace('-', '')}" for _, day, _ in days]
     assert partitions(server) == {"p_null": 0, "before_20240101": 0} | dict.fromkeys(names, 1)
-    log = (Path(project.project_dir) / "logs" / "dbt.log").read_text()
-    assert "the batches of model `sales` run one after the other" in log
+    log = Path(project.project_dir) / "logs" / "dbt.log"
+    assert "the batches of model `sales` run one after the other" in log.read_text()
+
+    # With months from now on, the days become one. The difference is told once, not by each batch.
+    text = Path(project.project_dir) / "models" / "sales.sql"
+    text.write_text(text.read_text().replace(BY_DAY, f"{BY_MONTH}, row_format='compact'"))
+    log.unlink()
+    project.run(event_time_start="2024-01-01", event_time_end="2024-01-04").raise_for_failures()
+    assert partitions(server) == {"p_null": 0, "before_20240101": 0, "p202401": 20}
+    (told,) = [line for line in log.read_text().splitlines() if "is not what its config says" in line]
+    assert "row_format is dynamic, not compact; partitions are not of one month each: `p20240101`" in told
 
 
 def test_partitions_that_were_made_by_hand_are_used(server: Warehouse) -> None:

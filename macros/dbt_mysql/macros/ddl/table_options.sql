@@ -27,8 +27,12 @@
   {{ return(adapter.makes_partitions()) }}
 {%- endmacro %}
 
-{# Changing one of these copies the whole table while nobody may write to it: that is for the user to decide. #}
+{# Changing one of these copies the whole table while nobody may write to it: that is for the user to decide. The first batch
+   of a model tells it for all of them. #}
 {% macro mysql_tell_other_options(relation) -%}
+  {%- if adapter.is_later_batch() -%}
+    {%- do return(none) -%}
+  {%- endif -%}
   {%- set wanted = {} -%}
   {%- for key in ['engine', 'row_format', 'charset', 'collation', 'partition_by'] if config.get(key) -%}
     {%- do wanted.update({key: config.get(key)}) -%}
