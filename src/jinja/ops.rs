@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use minijinja::value::{Object, ObjectRepr, ValueKind};
+use minijinja::value::{DynObject, Object, ObjectRepr, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::error::fail;
@@ -410,6 +410,13 @@ pub(super) fn equal(left: &Value, right: &Value) -> bool {
         (None, None) => left == right,
         _ if is_undefined(left) && is_undefined(right) => true,
         (left_object, right_object) => {
+            // minijinja would compare their members in order.
+            let as_set = |object: Option<&DynObject>| object?.downcast_ref::<Set>().map(Set::members);
+            match (as_set(left_object), as_set(right_object)) {
+                (Some(a), Some(b)) => return a == b,
+                (None, None) => {}
+                _ => return false,
+            }
             let is_decimal = left_object.or(right_object).is_some_and(|object| object.is::<Decimal>());
             match (is_decimal, number(left), number(right)) {
                 (true, Some(a), Some(b)) => numeric_order(&a, &b) == Some(Ordering::Equal),

@@ -390,9 +390,17 @@ fn same_source_config(source: &Source, old: &EarlierSource) -> bool {
     let set = |config: &Map<String, Value>| {
         let is_set =
             |value: &Value| !without_nulls(value).is_null() && value.as_array().is_none_or(|list| !list.is_empty());
-        config.iter().filter(|(_, value)| is_set(value)).map(|(key, value)| (key.clone(), value.clone())).collect()
+        config
+            .iter()
+            .filter(|(_, value)| is_set(value))
+            .map(|(key, value)| (key.clone(), without_nulls(value)))
+            .collect()
     };
-    let (now, before): (Map<_, _>, Map<_, _>) = (set(&source.unrendered_config), set(&old.unrendered_config));
+    let (mut now, before): (Map<_, _>, Map<_, _>) = (set(&source.unrendered_config), set(&old.unrendered_config));
+    // dbt writes what Jinja made of it; a source that is found on both sides is enabled on both.
+    if before.get("enabled") == Some(&Value::Bool(true)) && now.contains_key("enabled") {
+        now.insert("enabled".to_owned(), Value::Bool(true));
+    }
     now == before
 }
 
@@ -430,8 +438,32 @@ pub(super) fn same_keys(
     before: &Map<String, Value>,
     is_compared: impl Fn(&str) -> bool,
 ) -> bool {
-    now.iter().all(|(key, value)| !is_compared(key) || before.get(key) == Some(value))
-        && before.keys().all(|key| !is_compared(key) || now.contains_key(key))
+    let found =
+        |map: &'_ Map<String, Value>, key: &str| map.get(key).or_else(|| map.get(other_spelling(key)?)).cloned();
+    now.iter().all(|(key, value)| !is_compared(key) || found(before, key).is_some_and(|old| same_value(value, &old)))
+        && before.keys().all(|key| !is_compared(key) || found(now, key).is_some())
+}
+
+/// dbt keeps the spelling of the call of `config`.
+fn other_spelling(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "pre_hook" => "pre-hook",
+        "pre-hook" => "pre_hook",
+        "post_hook" => "post-hook",
+        "post-hook" => "post_hook",
+        _ => return None,
+    })
+}
+
+/// dbt writes the lists of properties files twice over: `[a, b, a, b]`.
+fn same_value(now: &Value, before: &Value) -> bool {
+    let twice = |once: &Value, twice: &Value| match (once, twice) {
+        (Value::Array(once), Value::Array(twice)) => {
+            twice.len() == 2 * once.len() && twice[..once.len()] == **once && twice[once.len()..] == **once
+        }
+        _ => false,
+    };
+    now == before || twice(now, before)
 }
 
 /// Versions of the artifact differ in which empty keys they write.

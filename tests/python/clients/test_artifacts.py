@@ -208,6 +208,13 @@ def test_the_commands_end_as_those_of_dbt(twins: Twins):
     assert [code == 0 for code in twins.codes] == [told["success"] for told in twins.told]
 
 
+def test_nothing_is_modified_against_the_state_that_dbt_has_written(twins: Twins):
+    line = [sys.executable, "-m", "headwater", "-q", "ls", "-s", "state:modified", "--state", "theirs/docs"]
+    done = subprocess.run(line, cwd=twins.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
 def test_the_arguments_of_a_run(twins: Twins):
     theirs, ours = (twins.read(whose, "build", "run_results.json")["args"] for whose in ("theirs", "ours"))
     # What we refuse.
