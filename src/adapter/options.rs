@@ -159,13 +159,45 @@ impl PartitionBy {
         }
     }
 
-    /// The columns, where they are known without reading SQL.
-    pub fn columns(&self) -> &[String] {
+    /// The columns. None are told where they are in an expression that is more than a function of one.
+    pub fn columns(&self) -> Vec<String> {
         match self {
-            Self::Text(_) => &[],
-            Self::Hashed { columns, .. } => columns,
-            Self::Ranges(ranges) => std::slice::from_ref(&ranges.field),
+            Self::Text(text) => columns_of_text(text).unwrap_or_default(),
+            Self::Hashed { columns, .. } => columns.clone(),
+            Self::Ranges(ranges) => vec![ranges.field.clone()],
         }
+    }
+}
+
+/// `range columns`, what stands in its parentheses, and what follows them.
+pub(super) fn head(text: &str) -> Option<(&str, &str, &str)> {
+    let open = text.find('(')?;
+    let mut depth = 0;
+    for (at, c) in text.char_indices().skip_while(|(at, _)| *at < open) {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        if depth == 0 {
+            return Some((text[..open].trim(), text[open + 1..at].trim(), &text[at + 1..]));
+        }
+    }
+    None
+}
+
+/// `day` of `range (to_days(day)) (…)`
+fn columns_of_text(text: &str) -> Option<Vec<String>> {
+    fn name(part: &str) -> Option<String> {
+        let part = part.trim();
+        let bare = part.strip_prefix('`').and_then(|part| part.strip_suffix('`')).unwrap_or(part);
+        let is_name = !bare.is_empty() && bare.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$');
+        (is_name && !bare.starts_with(|c: char| c.is_ascii_digit())).then(|| bare.to_owned())
+    }
+    let (_, inner, _) = head(text)?;
+    let of_one = inner.strip_suffix(')').and_then(|inner| inner.split_once('('));
+    match of_one {
+        Some((function, argument)) => {
+            name(function)?;
+            Some(vec![name(argument)?])
+        }
+        None => inner.split(',').map(name).collect(),
     }
 }
 
@@ -186,6 +218,17 @@ mod tests {
         assert!(problem(json!({"type": "range", "field": "id", "granularity": "week"})).contains("none of hour, day"));
         assert!(problem(json!({"type": "key", "columns": ["a"]})).contains("needs `partitions`"));
         assert!(problem(json!({"type": "hash", "column": "a"})).contains("did you mean `columns`?"));
+    }
+
+    #[test]
+    fn texts_tell_their_columns_where_these_stand_alone() {
+        let columns = |text: &str| PartitionBy::Text(text.to_owned()).columns();
+        assert_eq!(columns("range columns (`a b`, day) (partition p values less than (1, 2))"), [""; 0]);
+        assert_eq!(columns("range columns (`a`, day) (partition p values less than (1, 2))"), ["a", "day"]);
+        assert_eq!(columns("range (TO_DAYS( day )) (partition p values less than (to_days('2024-01-01')))"), ["day"]);
+        assert_eq!(columns("key () partitions 4"), [""; 0]);
+        assert_eq!(columns("range (extract(year from day)) (partition p values less than (1))"), [""; 0]);
+        assert_eq!(columns("hash (a + b) partitions 2"), [""; 0]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     }
     let indexes = indexes(check);
     if let Some(partitions) = &partitions {
-        keys_of_partitions(check, partitions.columns(), &indexes);
+        keys_of_partitions(check, &partitions.columns(), &indexes);
     }
     if check.is_set("partitions") && check.node.config.str("incremental_strategy") == Some("insert_overwrite") {
         overwritten(check, partitions.as_ref());

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::partitions::{Existing, Field, existing};
-use crate::adapter::options::PartitionBy;
+use crate::adapter::options::{PartitionBy, head};
 use crate::adapter::ranges::{self, Ranges};
 use crate::adapter::{Column, Connection, DbResult, Relation};
 
@@ -102,19 +102,6 @@ fn of_text(found: &Existing, text: &str) -> Option<String> {
         let what = if missing.len() == 1 { "partition" } else { "partitions" };
         format!("it does not have the {what} {}", missing.join(", "))
     })
-}
-
-/// `range columns`, what stands in its parentheses, and what follows them.
-fn head(text: &str) -> Option<(&str, &str, &str)> {
-    let open = text.find('(')?;
-    let mut depth = 0;
-    for (at, c) in text.char_indices().skip_while(|(at, _)| *at < open) {
-        depth += i32::from(c == '(') - i32::from(c == ')');
-        if depth == 0 {
-            return Some((text[..open].trim(), text[open + 1..at].trim(), &text[at + 1..]));
-        }
-    }
-    None
 }
 
 #[cfg(test)]

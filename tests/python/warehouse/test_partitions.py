@@ -392,6 +392,8 @@ def test_what_cannot_be_is_told_before_anything_runs(duck: Warehouse) -> None:
             """,
             "models/e.sql": "select 1 as id",
             "models/f.sql": "select 1 as id",
+            "models/g.sql": "{{ config(partition_by='range (year(`day`)) (partition p values less than (2024))',"
+            " primary_key='id') }} select 1 as id",
         }
     )
     with pytest.raises(hw.HeadwaterError) as raised:
@@ -401,6 +403,7 @@ def test_what_cannot_be_is_told_before_anything_runs(duck: Warehouse) -> None:
         "has a `granularity` that is none of hour, day, month, year: `week`",
         "config `primary_key` of model `b` does not contain `day`",
         "has the unique `u` without `day`",
+        "config `primary_key` of model `g` does not contain `day`",
         "config `constraints` of model `c` have the unique key `id` without `day`",
         "config `constraints` of model `c` cannot be used together with `partition_by`",
         "config `partitions` of model `d` needs a `partition_by` with a `field`",
