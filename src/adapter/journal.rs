@@ -214,7 +214,7 @@ impl Journal {
                     self.revive(&mut control)?;
                 }
                 outcome => {
-                    let entered = Entered::read(outcome?.table.rows.first());
+                    let entered = Entered::read(outcome?.table.rows.first()).after(tried);
                     if matches!(entered, Entered::Taken { .. }) {
                         control.held.push(unit.clone());
                     }
@@ -404,6 +404,14 @@ pub struct Holder {
 }
 
 impl Entered {
+    /// When a question was lost, it may have written our row over another run's: then nobody can say whether that was at it.
+    pub fn after(self, lost: u32) -> Self {
+        match self {
+            Self::Taken { unheard, .. } if lost > 0 => Self::Taken { stale: true, unheard },
+            entered => entered,
+        }
+    }
+
     pub fn read(row: Option<&Vec<Cell>>) -> Self {
         let unknown = |connection| Self::Busy(Holder { connection, alive: true, ..Holder::default() });
         let Some([taken, holder, own, run, host, pid, since, live, stale, connection]) = row.map(Vec::as_slice) else {

@@ -145,11 +145,11 @@ fn a_rename_that_was_lost_is_looked_for_before_it_is_repeated() {
 mod journaled {
     use std::sync::Arc;
 
-    use super::{lost, pool};
+    use super::{lost, named, pool};
     use crate::adapter::fake::FakeAdapter;
     use crate::adapter::journal::{Journal, Unit};
     use crate::adapter::session::{Known, Label, Pool, Session};
-    use crate::adapter::{Adapter, Cell, DbResult, QueryResult, Response, Table};
+    use crate::adapter::{Adapter, Cell, DbResult, QueryResult, Response, SchemaName, Table};
 
     const OURS: &str = "ours";
 
@@ -269,6 +269,22 @@ mod journaled {
         let (_pool, journal, session) = open(&adapter);
         session.enter(&journal, unit(None), 1, Known::Well).expect("enters");
         assert!(!adapter.statements().iter().any(|sql| sql.starts_with("kill")));
+    }
+
+    #[test]
+    fn what_is_known_is_old_when_the_question_for_the_lock_was_lost() {
+        let schema = SchemaName { database: None, schema: "shop".into() };
+        let adapter = FakeAdapter::mysql()
+            .once("; insert into", |_| Err(lost()))
+            .once("'shop.n'", |_| Err(lost()))
+            .with_journal();
+        let (_pool, journal, session) = open(&adapter);
+        session.fill_cache(&[schema]).expect("lists");
+        let _adapter = adapter.relation(named("m")).relation(named("n"));
+        session.enter(&journal, unit(None), 1, Known::Well).expect("enters");
+        assert!(session.cache().get(None, "shop", "m").is_some() && session.cache().get(None, "shop", "n").is_none());
+        session.hold(&journal, &Unit { identifier: "n".into(), ..unit(None) }).expect("takes");
+        assert!(session.cache().get(None, "shop", "n").is_some());
     }
 
     #[test]
