@@ -218,9 +218,9 @@ pub(super) fn matches(method: &Method, value: &str, thing: &Resource<'_>, root_p
     }
 }
 
-/// Sources and exposures have methods of their own.
+/// Only sources need a method of their own: an exposure or a metric is found by its bare name, as in dbt.
 fn is_qualified(thing: &Resource<'_>) -> bool {
-    matches!(thing, Resource::Node(_) | Resource::UnitTest(_))
+    !matches!(thing, Resource::Source(_))
 }
 
 fn is_configurable(thing: &Resource<'_>) -> bool {
@@ -392,7 +392,7 @@ fn compare_versions(a: &Value, b: &Value) -> std::cmp::Ordering {
 /// The values that members have for this method, to suggest one from.
 pub(super) fn values_of(method: &Method, thing: &Resource<'_>) -> Vec<String> {
     match (method, thing) {
-        (Method::Fqn, Resource::Node(_) | Resource::UnitTest(_)) => vec![thing.name().to_owned()],
+        (Method::Fqn, _) if is_qualified(thing) => vec![thing.name().to_owned()],
         (Method::Tag, _) => thing.tags().to_vec(),
         (Method::Source, Resource::Source(source)) => {
             vec![source.source_name.clone(), format!("{}.{}", source.source_name, source.name)]

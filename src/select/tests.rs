@@ -102,7 +102,8 @@ fn relatives() {
     assert_eq!(select("orders+1,resource_type:model"), "daily orders");
     assert_eq!(select("stg_orders+,resource_type:model"), "daily orders stg_orders");
     assert_eq!(select("@stg_orders,resource_type:seed"), "countries");
-    assert_eq!(select("+dashboard,resource_type:model"), "");
+    // What is no node is found by its bare name too, as in dbt 1.12.6.
+    assert_eq!(select("+dashboard,resource_type:model"), "daily orders stg_orders");
     assert_eq!(select("+exposure:dashboard,resource_type:model"), "daily orders stg_orders");
 }
 
