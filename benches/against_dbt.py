@@ -200,6 +200,9 @@ def drop(args, start):
         args, f"select schema_name from information_schema.schemata where schema_name like '{like}%'"
     ):
         floor.rows(args, f"drop database `{schema}`")
+    journals = "select table_name from information_schema.tables where table_schema = 'headwater'"
+    for (table,) in floor.rows(args, f"{journals} and table_name like '{like}%'"):
+        floor.rows(args, f"drop table headwater.`{table}`")
 
 
 def run_floor(args, tool, step, replace):
