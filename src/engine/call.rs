@@ -366,6 +366,7 @@ impl<'a> Call<'a> {
             threads: runtime.project.profile.threads,
             fail_fast: self.options.fail_fast,
             warn_error: is_error(Code::TestFailed),
+            stale_is_error: is_error(Code::StaleSource),
             populate: self.options.populate,
             compiles_hooks: self.options.select.is_empty() && self.options.selector.is_none() && self.only.is_none(),
             batches: BatchSettings { asked: self.options.sample.or(self.options.event_time), ..self.before.clone() },

@@ -38,7 +38,8 @@ const EVENTS: &[(&str, Option<Code>)] = &[
     ("InvalidConcurrentBatchesConfig", Some(Code::ConcurrentBatches)),
     ("DepsUnpinned", Some(Code::UnpinnedPackage)),
     ("JinjaLogWarning", Some(Code::JinjaRuntime)),
-    ("LogFreshnessResult", None),
+    ("LogFreshnessResult", Some(Code::StaleSource)),
+    ("FreshnessConfigProblem", Some(Code::FreshnessConfig)),
     (Deprecation::GROUP, None),
     (Deprecation::SUMMARY_EVENT, Some(Code::DeprecationsSummary)),
 ];

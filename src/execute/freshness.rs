@@ -102,6 +102,7 @@ fn ask_all(job: &Job) -> (Vec<Arc<FreshnessResult>>, Vec<Diagnostic>) {
         }
     };
     let total = sources.len();
+    let stale_is_error = job.settings.stale_is_error;
     let (sender, receiver) = mpsc::channel();
     for (at, source) in sources.into_iter().enumerate() {
         let (runtime, events, sender, cancel) =
@@ -124,6 +125,7 @@ fn ask_all(job: &Job) -> (Vec<Arc<FreshnessResult>>, Vec<Diagnostic>) {
                 let diagnostic = Diagnostic::error(Code::Internal, message).boxed();
                 runtime_error(&source, &thread, diagnostic, Vec::new(), 0.0)
             });
+            let result = if stale_is_error { without_warnings(result, &source) } else { result };
             let _ = sender.send((at, Arc::new(result)));
         });
     }
@@ -238,6 +240,27 @@ fn judged(
         error: None,
         diagnostic: None,
     }
+}
+
+/// `--warn-error`: a warning is an error, and says why.
+fn without_warnings(result: FreshnessResult, source: &Source) -> FreshnessResult {
+    let limit = source.freshness.as_ref().and_then(|freshness| freshness.warn_after.as_ref());
+    let (Status::Warn, Some(limit)) = (result.status, limit) else { return result };
+    let name = format!("{}.{}", source.source_name, source.name);
+    let plural = if limit.count == 1 { "" } else { "s" };
+    let limit = format!("{} {}{plural}", limit.count, limit.period.as_str());
+    let message = format!("source `{name}` is older than its `warn_after` of {limit}, and warnings are errors");
+    let mut diagnostic = Diagnostic::error(Code::StaleSource, message)
+        .help("load it, or let `--warn-error-options` leave `LogFreshnessResult` a warning")
+        .node(&*source.unique_id);
+    if let Some(at) = result.max_loaded_at {
+        diagnostic = diagnostic.note(format!("its newest row is of {}", at.format("%F %T UTC")));
+    }
+    if let Some(span) = &source.span {
+        diagnostic = diagnostic.at(span.clone(), "");
+    }
+    let error = Some(diagnostic.message.clone());
+    FreshnessResult { status: Status::Error, error, diagnostic: Some(diagnostic.boxed()), ..result }
 }
 
 fn first_moment() -> DateTime<Utc> {

@@ -294,7 +294,7 @@ pub struct FreshnessResult {
     pub thread_id: String,
     pub execution_time: f64,
     pub adapter_response: Map<String, Value>,
-    /// Why it is a runtime error.
+    /// Why it is a runtime error, or is not only a warning.
     pub error: Option<String>,
     pub diagnostic: Option<Box<Diagnostic>>,
 }

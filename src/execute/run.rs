@@ -28,6 +28,8 @@ pub struct Settings {
     pub fail_fast: bool,
     /// Warnings of tests are failures.
     pub warn_error: bool,
+    /// So are sources older than `warn_after`.
+    pub stale_is_error: bool,
     pub populate: Populate,
     /// `compile`: with the hooks, which dbt takes for nodes of the project.
     pub compiles_hooks: bool,

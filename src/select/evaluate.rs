@@ -16,10 +16,8 @@ type Outcome<T> = Result<T, Vec<Diagnostic>>;
 /// What an expression selects.
 pub(super) struct Picked {
     pub direct: NodeSet,
-    /// Tests that may still join when another part of the expression brings their other parents, under `cautious`.
-    cautious: NodeSet,
-    /// The same under `buildable`.
-    buildable: NodeSet,
+    /// Tests that may still join when another part of the words brings their other parents.
+    pending: NodeSet,
 }
 
 pub(super) struct Evaluator<'a> {
@@ -76,16 +74,17 @@ impl<'a> Evaluator<'a> {
                 let mut keep = self.evaluate(keep)?;
                 let drop = self.evaluate(drop)?;
                 keep.fold(&drop, NodeSet::subtract);
-                Ok(self.let_tests_join(keep))
+                Ok(keep)
             }
         }
     }
 
-    /// Unites the words of an option, and tells which of them match nothing.
+    /// Unites the words of an option, and tells which of them match nothing. Tests join once all parents are there. They
+    /// do not in unions and intersections of selectors.yml, as in dbt 1.12.6.
     pub(super) fn words(&self, words: &[(String, Expr)], warnings: &mut Vec<Diagnostic>) -> Outcome<NodeSet> {
         let mut picked = self.nothing();
         for (text, expr) in words {
-            let one = self.evaluate(expr)?;
+            let one = self.let_tests_join(self.evaluate(expr)?);
             if one.direct.is_empty() {
                 warnings.push(self.matches_nothing(text, expr));
             }
@@ -100,12 +99,12 @@ impl<'a> Evaluator<'a> {
         for part in rest {
             picked.fold(&self.evaluate(part)?, operation);
         }
-        Ok(self.let_tests_join(picked))
+        Ok(picked)
     }
 
     fn nothing(&self) -> Picked {
         let empty = self.dag.empty_set();
-        Picked { direct: empty.clone(), cautious: empty.clone(), buildable: empty }
+        Picked { direct: empty.clone(), pending: empty }
     }
 
     fn criterion(&self, criterion: &Criterion) -> Outcome<Picked> {
@@ -220,26 +219,27 @@ impl<'a> Evaluator<'a> {
             let all_present = self.dag.parents(test).all(|parent| present.contains(parent));
             if indirect == Indirect::Eager || all_present {
                 picked.direct.insert(test);
-            } else if indirect == Indirect::Cautious {
-                picked.cautious.insert(test);
             } else {
-                picked.buildable.insert(test);
+                picked.pending.insert(test);
             }
         }
     }
 
     /// Lets tests join that were kept in mind and whose parents are now all there.
     fn let_tests_join(&self, mut picked: Picked) -> Picked {
-        let selected = picked.direct.clone();
-        let all_in = |test: &usize, set: &NodeSet| self.dag.parents(*test).all(|parent| set.contains(parent));
-        picked.cautious.iter().filter(|test| all_in(test, &selected)).for_each(|test| {
-            picked.direct.insert(test);
-        });
-        if !picked.buildable.is_empty() {
-            let present = self.with_ancestors_and_sources(&selected);
-            picked.buildable.iter().filter(|test| all_in(test, &present)).for_each(|test| {
+        let present = match self.indirect {
+            Indirect::Cautious => picked.direct.clone(),
+            Indirect::Buildable => {
+                let mut set = self.dag.ancestors(&picked.direct, None);
+                set.union_with(&picked.direct);
+                set
+            }
+            Indirect::Eager | Indirect::Empty => return picked,
+        };
+        for test in picked.pending.iter() {
+            if self.dag.parents(test).all(|parent| present.contains(parent)) {
                 picked.direct.insert(test);
-            });
+            }
         }
         picked
     }
@@ -269,7 +269,7 @@ impl<'a> Evaluator<'a> {
         }
         let mut picked = self.nothing();
         for name in wanted {
-            picked.fold(&self.named(name)?, NodeSet::union_with);
+            picked.direct.union_with(&self.named(name)?.direct);
         }
         self.add_relatives(criterion, &mut picked.direct);
         Ok(picked)
@@ -318,19 +318,16 @@ impl<'a> Evaluator<'a> {
 impl Picked {
     /// Applies an operation to what is selected, and to what is selected or kept in mind.
     fn fold(&mut self, other: &Self, operation: fn(&mut NodeSet, &NodeSet)) {
-        let with = |direct: &NodeSet, pending: &NodeSet| {
-            let mut set = direct.clone();
-            set.union_with(pending);
+        let with_pending = |picked: &Self| {
+            let mut set = picked.direct.clone();
+            set.union_with(&picked.pending);
             set
         };
-        let mut cautious = with(&self.direct, &self.cautious);
-        operation(&mut cautious, &with(&other.direct, &other.cautious));
-        let mut buildable = with(&self.direct, &self.buildable);
-        operation(&mut buildable, &with(&other.direct, &other.buildable));
+        let mut pending = with_pending(self);
+        operation(&mut pending, &with_pending(other));
         operation(&mut self.direct, &other.direct);
-        cautious.subtract(&self.direct);
-        buildable.subtract(&self.direct);
-        (self.cautious, self.buildable) = (cautious, buildable);
+        pending.subtract(&self.direct);
+        self.pending = pending;
     }
 }
 

@@ -100,13 +100,7 @@ pub fn resolve(
             }
             evaluator.named(name)?.direct
         }
-        None => {
-            // An excluded model takes all of its tests with it.
-            let excluding = Evaluator::new(manifest, dag, selectors, earlier, Indirect::Eager);
-            let set = given(selection, &evaluator, &excluding, &mut warnings)?;
-            warnings.extend(excluding.complaints());
-            set
-        }
+        None => given(selection, &evaluator, &mut warnings)?,
     };
     warnings.extend(evaluator.complaints());
     warnings.dedup();
@@ -137,8 +131,7 @@ pub fn looks_back(selection: &Selection, selectors: Option<&Selectors>) -> bool 
 /// `--select` without `--exclude`.
 fn given(
     selection: &Selection,
-    including: &Evaluator<'_>,
-    excluding: &Evaluator<'_>,
+    evaluator: &Evaluator<'_>,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<NodeSet, Vec<Diagnostic>> {
     let select = criterion::parse_arguments(&selection.select);
@@ -148,10 +141,10 @@ fn given(
         (select, exclude) => return Err([select.err(), exclude.err()].into_iter().flatten().flatten().collect()),
     };
     let mut set = match select.is_empty() {
-        true => including.all(),
-        false => including.words(&select, warnings)?,
+        true => evaluator.all(),
+        false => evaluator.words(&select, warnings)?,
     };
-    set.subtract(&excluding.words(&exclude, warnings)?);
+    set.subtract(&evaluator.words(&exclude, warnings)?);
     Ok(set)
 }
 

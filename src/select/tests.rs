@@ -129,6 +129,33 @@ fn excluding_a_model_excludes_its_tests() {
     );
 }
 
+/// As in dbt 1.12.6, the mode is that of both sides.
+#[test]
+fn an_excluded_model_keeps_the_tests_that_the_mode_leaves_out() {
+    let all = "daily stg_orders fits";
+    for (excluded, mode, expected) in [
+        ("stg_orders", Indirect::Eager, "daily"),
+        ("stg_orders", Indirect::Cautious, "daily fits"),
+        ("stg_orders", Indirect::Buildable, "daily fits"),
+        ("daily", Indirect::Buildable, "stg_orders"),
+        ("daily", Indirect::Empty, "stg_orders fits"),
+    ] {
+        assert_eq!(picked(all, excluded, mode), expected, "{excluded} {mode:?}");
+    }
+    // Both parents are excluded, each by a word of its own.
+    assert_eq!(picked(all, "daily stg_orders", Indirect::Cautious), "");
+}
+
+#[test]
+fn tests_do_not_join_in_unions_of_yaml() {
+    let yaml = "selectors: [{name: two, definition: {union: [daily, stg_orders]}}]";
+    let selectors = selectors(yaml).unwrap();
+    for (indirect, expected) in [(Indirect::Cautious, "daily stg_orders"), (Indirect::Eager, "daily stg_orders fits")] {
+        let selection = Selection { selector: Some("two".into()), indirect, ..Selection::default() };
+        assert_eq!(short(&resolved(&selection, Some(&selectors)).unwrap()), expected);
+    }
+}
+
 #[test]
 fn resource_types_filter_at_the_end() {
     let resource_types = vec![ResourceType::Test];

@@ -122,6 +122,7 @@ impl Project {
             threads: self.threads,
             fail_fast: self.fail_fast,
             warn_error: false,
+            stale_is_error: false,
             batches: self.batches.clone(),
         };
         Job { runtime, plan, settings, events: Arc::new(NoEvents), cancel: CancelToken::new() }

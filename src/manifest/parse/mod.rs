@@ -206,6 +206,7 @@ pub fn parse(
         makes_partitions: adapter.makes_partitions(),
     };
     microbatch::check(&manifest, can, &mut diags);
+    source::check_freshness(&manifest, &mut diags);
     if !diags.iter().any(Diagnostic::is_error) {
         // Names that are not resolved would only be reported once more.
         semantic::check(&manifest, &mut diags);

@@ -10,7 +10,7 @@ use super::Setup;
 use super::properties::{ColumnPatch, Place, Reader, TestEntry, moved_to_config, required_name, take_tests, texts_of};
 use crate::adapter::{Include, Relation};
 use crate::diag::{Code, Deprecation, Diagnostic, Span, suggest};
-use crate::manifest::{Age, Config, Freshness, Period, ResourceType, Source, merge};
+use crate::manifest::{Age, Config, Freshness, Manifest, Period, ResourceType, Source, merge};
 use crate::yaml::{Fields, Mapping, Node};
 
 /// A source with its tables, as written.
@@ -353,6 +353,28 @@ fn merged_freshness<'a>(levels: impl IntoIterator<Item = &'a Given<RawFreshness>
         (Given::Set(outer), Given::Set(inner)) => Given::Set(outer.merged(inner)),
         (_, Given::Set(inner)) => Given::Set(inner.clone()),
     })
+}
+
+/// No database that we know tells when a table was last changed.
+pub fn check_freshness(manifest: &Manifest, diags: &mut Vec<Diagnostic>) {
+    for source in manifest.sources.values() {
+        if source.freshness.is_none() || source.loaded_at_field.is_some() || source.loaded_at_query.is_some() {
+            continue;
+        }
+        let name = format!("{}.{}", source.source_name, source.name);
+        let message = format!("source `{name}` has limits of `freshness`, but not what to measure them with");
+        let warning = Diagnostic::warning(Code::FreshnessConfig, message)
+            .note("this database does not tell when a table was last changed")
+            .help(
+                "set `config: {loaded_at_field: <column>}` or `loaded_at_query`, or switch it off by `freshness: null`",
+            )
+            .event("FreshnessConfigProblem", json!({"msg": format!("source `{name}` has no `loaded_at_field`")}))
+            .node(&*source.unique_id);
+        diags.push(match &source.span {
+            Some(span) => warning.at(span.clone(), ""),
+            None => warning,
+        });
+    }
 }
 
 /// A built table with what is left to do: its tests.

@@ -190,6 +190,34 @@ def test_freshness_goes_where_it_is_told(shop: Path):
     assert "`--output` of `source freshness` is deprecated" in done.stderr
 
 
+def test_warn_error_is_about_freshness_too(shop: Path):
+    """As in dbt, but that sources.json keeps the source, with the status that the exit code is about."""
+    limits = "freshness: {warn_after: {count: 1, period: hour}}"
+    at = 'loaded_at_field: "timestamp \'2020-01-01\'"'
+    yaml = f"sources: [{{name: main, config: {{{limits}}}, tables: [{{name: old, identifier: asks, config: {{{at}}}}}]}}]"
+    (shop / "models" / "sources.yml").write_text(yaml)
+    headwater(shop, "run")
+
+    def status(*args: str, code: int = 0) -> str:
+        told = headwater(shop, "source", "freshness", *args, code=code)
+        [result] = artifact(shop, "sources.json")["results"]
+        assert ("error[stale-source]: source `main.old` is older than its `warn_after` of 1 hour" in told.stderr) == code
+        return result["status"]
+
+    assert status() == "warn"
+    assert status("--warn-error", code=1) == "error"
+    assert status("--warn-error-options", "{error: [LogFreshnessResult]}", code=1) == "error"
+    assert status("--warn-error-options", "{error: all, warn: [LogFreshnessResult]}") == "warn"
+
+    # Nothing to measure with: dbt's FreshnessConfigProblem.
+    (shop / "models" / "sources.yml").write_text(yaml.replace(at, ""))
+    assert "warning[freshness-config]: source `main.old`" in headwater(shop, "parse").stderr
+    told = headwater(shop, "parse", "--warn-error-options", "{error: [FreshnessConfigProblem]}", code=2).stderr
+    assert "models/sources.yml:1:" in told
+    (shop / "models" / "sources.yml").write_text(yaml.replace(at, "freshness: null"))
+    headwater(shop, "parse", "--warn-error")
+
+
 def test_retry_restores_what_was_said_to_be_off(shop: Path):
     (shop / "models" / "fails.sql").write_text(
         "{{ config(full_refresh=true) }} select '{{ flags.FULL_REFRESH }}' from nowhere"

@@ -71,6 +71,8 @@ def test_other_kinds_of_functions(warehouse: Warehouse):
     messages = {result.unique_id: result.message or "" for result in results}
     assert statuses["function.shop.total"] == "error"
     assert "is an aggregate" in messages["function.shop.total"]
+    [refused] = [result.diagnostic for result in results if result.name == "total"]
+    assert refused and refused["code"] == "not-supported"
     if warehouse.kind == "duckdb":
         assert warehouse.rows(f"select sum(n) from {warehouse.schema}.rows_to(4)") == [(6,)]
     else:

@@ -2,7 +2,7 @@
 {% materialization function, default, supported_languages=['sql'] %}
   {%- set target_relation = this -%}
   {%- if config.get('grants') -%}
-    {%- do exceptions.raise_compiler_error("`grants` of function `" ~ model.name ~ "` are not supported: grant in a post-hook") -%}
+    {%- do exceptions.raise_not_implemented("`grants` of function `" ~ model.name ~ "` are not supported: grant in a post-hook") -%}
   {%- endif -%}
 
   {%- do run_hooks(pre_hooks, inside_transaction=false) -%}
@@ -88,7 +88,7 @@ $$ language sql
 {%- endmacro %}
 
 {% macro default__table_function_sql(target_relation) -%}
-  {%- do exceptions.raise_compiler_error("function `" ~ model.name ~ "` gives a table, which functions of " ~ adapter.type() ~ " cannot: make it a model or an ephemeral model") -%}
+  {%- do exceptions.raise_not_implemented("function `" ~ model.name ~ "` gives a table, which functions of " ~ adapter.type() ~ " cannot: make it a model or an ephemeral model") -%}
 {%- endmacro %}
 
 {% macro aggregate_function_sql(target_relation) -%}
@@ -96,5 +96,5 @@ $$ language sql
 {%- endmacro %}
 
 {% macro default__aggregate_function_sql(target_relation) -%}
-  {%- do exceptions.raise_compiler_error("function `" ~ model.name ~ "` is an aggregate, which cannot be written in SQL for " ~ adapter.type() ~ ": use the aggregates of the database in a scalar function or a macro") -%}
+  {%- do exceptions.raise_not_implemented("function `" ~ model.name ~ "` is an aggregate, which cannot be written in SQL for " ~ adapter.type() ~ ": use the aggregates of the database in a scalar function or a macro") -%}
 {%- endmacro %}
