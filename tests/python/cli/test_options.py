@@ -193,15 +193,17 @@ def test_freshness_goes_where_it_is_told(shop: Path):
 def test_warn_error_is_about_freshness_too(shop: Path):
     """As in dbt, but that sources.json keeps the source, with the status that the exit code is about."""
     limits = "freshness: {warn_after: {count: 1, period: hour}}"
-    at = 'loaded_at_field: "timestamp \'2020-01-01\'"'
-    yaml = f"sources: [{{name: main, config: {{{limits}}}, tables: [{{name: old, identifier: asks, config: {{{at}}}}}]}}]"
+    at = "loaded_at_field: \"timestamp '2020-01-01'\""
+    table = f"{{name: old, identifier: asks, config: {{{at}}}}}"
+    yaml = f"sources: [{{name: main, config: {{{limits}}}, tables: [{table}]}}]"
     (shop / "models" / "sources.yml").write_text(yaml)
     headwater(shop, "run")
 
     def status(*args: str, code: int = 0) -> str:
         told = headwater(shop, "source", "freshness", *args, code=code)
         [result] = artifact(shop, "sources.json")["results"]
-        assert ("error[stale-source]: source `main.old` is older than its `warn_after` of 1 hour" in told.stderr) == code
+        too_old = "error[stale-source]: source `main.old` is older than its `warn_after` of 1 hour"
+        assert (too_old in told.stderr) == code
         return result["status"]
 
     assert status() == "warn"

@@ -252,5 +252,6 @@ def test_the_semantic_layer_on_models_is_listed_compared_and_parsed_again(duck: 
     ]:
         assert old in text
         path.write_text(text.replace(old, new))
-        changed = listed("--state", str(shop / "state"), "--select", "state:modified", "--exclude", "resource_type:model")
+        asked = ["--select", "state:modified", "--exclude", "resource_type:model"]
+        changed = listed("--state", str(shop / "state"), *asked)
         assert changed == expected
