@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::hooks::{self, When};
 use super::result::{FreshnessResult, FreshnessResults, NodeRef, NodeResult, Status, Timing};
@@ -277,7 +277,7 @@ fn status(freshness: Option<&Freshness>, age: f64) -> Status {
 }
 
 fn criteria(source: &Source) -> Json {
-    source.freshness.as_ref().map_or(Json::Null, |freshness| json!(freshness))
+    source.config.to_map().shift_remove("freshness").unwrap_or_default()
 }
 
 fn runtime_error(

@@ -480,7 +480,11 @@ fn kind(node: &Node) -> &'static str {
 fn relations(manifest: &Manifest, diags: &mut Vec<Diagnostic>) {
     let mut first: HashMap<&str, &Arc<Node>> = HashMap::new();
     for node in manifest.nodes.values() {
-        let Some(relation) = &node.relation_name else { continue };
+        // Functions have names of their own.
+        let Some(relation) = node.relation_name.as_ref().filter(|_| node.resource_type != ResourceType::Function)
+        else {
+            continue;
+        };
         if let Some(other) = first.insert(relation, node) {
             let message =
                 format!("{} `{}` and {} `{}` both build {relation}", kind(other), other.name, kind(node), node.name);

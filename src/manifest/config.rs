@@ -59,7 +59,11 @@ impl Defaults {
                 "warn_if": "!= 0", "error_if": "!= 0",
             })),
             source: object(json!({
-                "enabled": true, "event_time": null, "freshness": null, "loaded_at_field": null,
+                "enabled": true, "event_time": null, "loaded_at_field": null,
+                "freshness": {
+                    "warn_after": {"count": null, "period": null}, "error_after": {"count": null, "period": null},
+                    "filter": null,
+                },
                 "loaded_at_query": null, "meta": {}, "tags": [], "static_analysis": null,
             })),
             unit_test: object(json!({"tags": [], "meta": {}, "enabled": true, "static_analysis": null})),
@@ -69,7 +73,7 @@ impl Defaults {
                 &node,
                 json!({
                     "materialized": "function", "type": "scalar", "volatility": null, "runtime_version": null,
-                    "entry_point": null,
+                    "entry_point": null, "snowflake": {"quote_args": true},
                 }),
             ),
             saved_query: object(json!({
@@ -255,7 +259,7 @@ impl Config {
 
 /// Config keys whose value is an object with fixed keys.
 fn is_structured(key: &str) -> bool {
-    matches!(key, "docs" | "contract" | "cache" | "latest_version_pointer" | "snapshot_meta_column_names")
+    matches!(key, "docs" | "contract" | "cache" | "freshness" | "latest_version_pointer" | "snapshot_meta_column_names")
 }
 
 #[cfg(test)]

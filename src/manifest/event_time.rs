@@ -187,17 +187,28 @@ pub fn parse_datetime(text: &str) -> Option<DateTime<Utc>> {
                 date?.and_hms_opt(0, 0, 0)
             })
     };
-    let without_offset = || {
-        if let Some(text) = text.strip_suffix(['Z', 'z']) {
-            return naive(text);
-        }
-        let (at, _) = text.char_indices().rev().find(|(at, c)| *at > 10 && matches!(c, '+' | '-'))?;
-        let offset = text[at + 1..].replace(':', "");
-        let is_offset = matches!(offset.len(), 2 | 4) && offset.bytes().all(|byte| byte.is_ascii_digit());
-        is_offset.then(|| naive(text[..at].trim_end())).flatten()
-    };
-    let parsed = naive(text).or_else(without_offset)?;
+    let parsed = naive(text).or_else(|| naive(split_offset(text)?.0))?;
     (1..=9999).contains(&parsed.year()).then(|| parsed.and_utc())
+}
+
+/// The time before its offset, and that as `+02:00`.
+fn split_offset(text: &str) -> Option<(&str, String)> {
+    if let Some(text) = text.strip_suffix(['Z', 'z']) {
+        return Some((text, "+00:00".to_owned()));
+    }
+    let (at, _) = text.char_indices().rev().find(|(at, c)| *at > 10 && matches!(c, '+' | '-'))?;
+    let digits = text[at + 1..].replace(':', "");
+    let is_offset = matches!(digits.len(), 2 | 4) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let minutes = if digits.len() == 4 { &digits[2..] } else { "00" };
+    is_offset.then(|| (text[..at].trim_end(), format!("{}{}:{minutes}", &text[at..=at], &digits[..2])))
+}
+
+/// What [`parse_datetime`] reads, as Python's `isoformat` writes it: `2024-01-31T00:00:00`, with the offset if it has one.
+pub fn iso_format(text: &str) -> Option<String> {
+    let at = parse_datetime(text)?;
+    let fraction = if at.timestamp_subsec_micros() == 0 { "" } else { "%.6f" };
+    let offset = split_offset(text.trim()).map(|(_, offset)| offset).unwrap_or_default();
+    Some(format!("{}{offset}", at.format(&format!("%Y-%m-%dT%H:%M:%S{fraction}"))))
 }
 
 #[cfg(test)]

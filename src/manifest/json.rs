@@ -3,6 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
+use super::event_time::{is_microbatch, iso_format};
 use super::{
     Age, ColumnInfo, Config, Detail, Disabled, Doc, Exposure, Freshness, GenericTest, Group, Macro, ModelDetail, Node,
     Period, RefCall, ResourceType, Rows, Source, UnitTest, UnitTestInput,
@@ -47,6 +48,11 @@ impl Serialize for NodeEntry<'_> {
         // A generic test is in the group of what it tests; its own config does not say so.
         if matches!(node.detail, Detail::GenericTest(_)) && !node.unrendered_config.contains_key("group") {
             config.insert("group".into(), Value::Null);
+        }
+        if is_microbatch(&node.config)
+            && let Some(begin) = node.config.str("begin").and_then(iso_format)
+        {
+            config.insert("begin".into(), begin.into());
         }
         entries!(map, {
             "database": node.database,
@@ -282,6 +288,7 @@ impl Serialize for Freshness {
 impl Serialize for Source {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
+        let config = self.config.to_map();
         entries!(map, {
             "database": self.database,
             "schema": self.schema,
@@ -299,14 +306,14 @@ impl Serialize for Source {
             "quoting": self.quoting,
             "loaded_at_field": self.loaded_at_field,
             "loaded_at_query": self.loaded_at_query,
-            "freshness": self.freshness,
+            "freshness": config.get("freshness"),
             "external": self.external,
             "description": self.description,
             "columns": self.columns,
             "meta": self.meta,
             "source_meta": self.source_meta,
             "tags": self.tags,
-            "config": self.config.to_map(),
+            "config": config,
             "patch_path": (),
             "unrendered_config": self.unrendered_config,
             "relation_name": self.relation_name,

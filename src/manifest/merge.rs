@@ -26,9 +26,25 @@ pub fn merge(base: &mut Map<String, Value>, more: &Map<String, Value>) {
     }
 }
 
-/// Like [`merge`] for values that are not rendered: they have no reliable shape, so the later one wins.
+/// Like [`merge`] for values that are not rendered: they have no reliable shape, so the later one wins. As in dbt,
+/// `pre_hook` and `pre-hook` are two keys.
 pub fn replace(base: &mut Map<String, Value>, more: &Map<String, Value>) {
-    base.extend(more.iter().map(|(key, value)| (normal_key(key).to_owned(), value.clone())));
+    base.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+}
+
+/// What dbt takes for the `unrendered_config` of a properties file: what is written, but lists before what Jinja has
+/// made of them, so that most are there twice. A state is compared by it.
+pub fn doubled(written: &Map<String, Value>, rendered: &Map<String, Value>) -> Map<String, Value> {
+    let one = |(key, written): (&String, &Value)| {
+        let rendered = rendered.get(key).or_else(|| rendered.get(normal_key(key)));
+        let value = match (written, rendered) {
+            (Value::Object(written), Some(Value::Object(rendered))) => Value::Object(doubled(written, rendered)),
+            (Value::Array(written), Some(Value::Array(rendered))) => [&written[..], &rendered[..]].concat().into(),
+            _ => written.clone(),
+        };
+        (key.clone(), value)
+    };
+    written.iter().map(one).collect()
 }
 
 /// Configs of a generic test as dbt's `unrendered_config` has them: texts as they are, anything else as Python shows it.

@@ -156,3 +156,17 @@ fn a_relative_window_follows_the_calendar() {
         assert!(Window::back_from(now, text).unwrap_err().contains(problem), "{text}");
     }
 }
+
+#[test]
+fn times_are_written_as_python_does() {
+    for (text, expected) in [
+        ("2024-01-31", "2024-01-31T00:00:00"),
+        ("2024-01-31 06:30", "2024-01-31T06:30:00"),
+        ("2024-01-31T06:30:00.25", "2024-01-31T06:30:00.250000"),
+        ("2024-01-31T06:30:00Z", "2024-01-31T06:30:00+00:00"),
+        ("2024-01-31 06:30:00 -0130", "2024-01-31T06:30:00-01:30"),
+    ] {
+        assert_eq!(iso_format(text).as_deref(), Some(expected), "{text}");
+    }
+    assert_eq!(iso_format("soon"), None);
+}

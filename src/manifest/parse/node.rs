@@ -92,7 +92,10 @@ impl Builder<'_> {
         setup.trees.root_over(&package, kind, &own.fqn, &mut own.config.values);
         merge::finish(kind, &mut own.config.values);
         let (patch, call) = if setup.written_configs {
-            (&unrendered_patch, written.filter(|written| !seen.config.is_empty() && !written.is_empty()))
+            (
+                &merge::doubled(&unrendered_patch, &patch),
+                written.filter(|written| !seen.config.is_empty() && !written.is_empty()),
+            )
         } else {
             (&patch, None)
         };
@@ -311,7 +314,8 @@ impl Builder<'_> {
             node.schema = schema.unwrap_or_else(|| std::mem::take(&mut node.schema));
             node.database = database.or_else(|| node.database.take());
         }
-        node.relation_name = is_relational(node).then(|| self.setup.dialect.relation(node).render());
+        let is_named = is_relational(node) || node.resource_type == ResourceType::Function;
+        node.relation_name = is_named.then(|| self.setup.dialect.relation(node).render());
     }
 
     fn set_access(&mut self, node: &mut Node, text: &str) {

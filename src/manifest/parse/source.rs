@@ -52,7 +52,6 @@ struct Level {
     nested: Said,
     /// The rest of `config`.
     config: Map<String, Value>,
-    unrendered_config: Map<String, Value>,
 }
 
 /// What may stand beside `config` and in it.
@@ -74,8 +73,15 @@ impl Level {
         [&self.own, &self.nested].into_iter().flat_map(|said| said.tags.iter().flatten())
     }
 
-    fn loaded_at_field(&self) -> &Given<String> {
-        if self.own.loaded_at_field == Given::Absent { &self.nested.loaded_at_field } else { &self.own.loaded_at_field }
+    fn loaded_at_field(&self) -> Option<&String> {
+        let set = |given: &'_ Given<String>| matches!(given, Given::Set(_));
+        let said = if set(&self.own.loaded_at_field) { &self.own } else { &self.nested };
+        if let Given::Set(field) = &said.loaded_at_field { Some(field) } else { None }
+    }
+
+    /// Whether a table says that what its source says of the field is not for it: `null` does so beside `config` only.
+    fn replaces_loaded_at_field(&self) -> bool {
+        self.own.loaded_at_field != Given::Absent || self.loaded_at_field().is_some()
     }
 
     fn loaded_at_query(&self) -> Option<&String> {
@@ -139,7 +145,7 @@ impl LevelFields {
         }
     }
 
-    fn finish(self, reader: &mut Reader<'_>, unrendered_config: Map<String, Value>) -> Level {
+    fn finish(self, reader: &mut Reader<'_>) -> Level {
         let nested = |key: &str| self.config.as_ref().and_then(|config| config.get(key)).cloned();
         let field = |node: Option<Node>| match node {
             None => Given::Absent,
@@ -168,7 +174,6 @@ impl LevelFields {
             },
             nested,
             config,
-            unrendered_config,
         }
     }
 }
@@ -176,12 +181,6 @@ impl LevelFields {
 pub fn read_source(reader: &mut Reader<'_>, mut entry: Node) -> Option<SourceEntry> {
     let raw = |key: &str| entry.get(key).and_then(Node::as_str).map(str::to_owned);
     let (unrendered_database, unrendered_schema) = (raw("database"), raw("schema"));
-    let unrendered_config = super::properties::raw_config(&entry);
-    let raw_tables: Vec<Map<String, Value>> = entry
-        .get("tables")
-        .and_then(Node::as_seq)
-        .map(|tables| tables.iter().map(super::properties::raw_config).collect())
-        .unwrap_or_default();
     reader.render(&mut entry);
     let (name, level, database, schema, loader, tables, overrides) = reader.fields(entry, "source", |fields| {
         Some((
@@ -205,12 +204,8 @@ pub fn read_source(reader: &mut Reader<'_>, mut entry: Node) -> Option<SourceEnt
         (package, span)
     });
     let place = reader.place(&name.1);
-    let tables = tables
-        .into_iter()
-        .enumerate()
-        .filter_map(|(index, table)| read_table(reader, table, raw_tables.get(index).cloned().unwrap_or_default()))
-        .collect();
-    let level = level.finish(reader, unrendered_config);
+    let tables = tables.into_iter().filter_map(|table| read_table(reader, table)).collect();
+    let level = level.finish(reader);
     check_loaded_at(reader, &level, &place);
     Some(SourceEntry {
         place,
@@ -226,7 +221,7 @@ pub fn read_source(reader: &mut Reader<'_>, mut entry: Node) -> Option<SourceEnt
     })
 }
 
-fn read_table(reader: &mut Reader<'_>, table: Node, unrendered_config: Map<String, Value>) -> Option<TableEntry> {
+fn read_table(reader: &mut Reader<'_>, table: Node) -> Option<TableEntry> {
     let (name, level, identifier, external, columns, tests) = reader.fields(table, "source table", |fields| {
         Some((
             required_name(fields)?,
@@ -238,7 +233,7 @@ fn read_table(reader: &mut Reader<'_>, table: Node, unrendered_config: Map<Strin
         ))
     })?;
     let place = reader.place(&name.1);
-    let level = level.finish(reader, unrendered_config);
+    let level = level.finish(reader);
     check_loaded_at(reader, &level, &place);
     Some(TableEntry {
         place,
@@ -271,7 +266,7 @@ fn full_external(mut external: Value) -> Value {
 }
 
 fn check_loaded_at(reader: &mut Reader<'_>, level: &Level, place: &Place) {
-    if matches!(level.loaded_at_field(), Given::Set(_)) && level.loaded_at_query().is_some() {
+    if level.loaded_at_field().is_some() && level.loaded_at_query().is_some() {
         let message = "`loaded_at_field` and `loaded_at_query` exclude each other";
         reader.diags.push(Diagnostic::error(Code::InvalidConfig, message).at(place.span.clone(), "has both"));
     }
@@ -334,14 +329,19 @@ impl RawFreshness {
         }
     }
 
-    fn finish(self) -> Option<Freshness> {
-        let age = |given| match given {
-            Given::Set(age) => Some(age),
-            Given::Absent | Given::Null => None,
+    /// As dbt writes it, which tells a limit that was taken away from one that nobody has set. None: there is no limit.
+    fn to_json(&self) -> Option<Value> {
+        let limit = |given: &Given<Age>| match given {
+            Given::Set(age) => json!(age),
+            Given::Absent => json!({"count": null, "period": null}),
+            Given::Null => Value::Null,
         };
-        let made =
-            Freshness { warn_after: age(self.warn_after), error_after: age(self.error_after), filter: self.filter };
-        (made.warn_after.is_some() || made.error_after.is_some()).then_some(made)
+        let limits = [&self.warn_after, &self.error_after];
+        limits.iter().any(|given| matches!(given, Given::Set(_))).then(|| {
+            json!({
+                "warn_after": limit(&self.warn_after), "error_after": limit(&self.error_after), "filter": self.filter,
+            })
+        })
     }
 }
 
@@ -439,11 +439,11 @@ pub fn override_sources(entries: Vec<SourceEntry>, diags: &mut Vec<Diagnostic>) 
 impl SourceEntry {
     /// Lays an override over the source. The tables that it has are taken out of the override.
     fn replace(&mut self, by: &mut Self) {
-        let Level { nested, config, unrendered_config, .. } = by.level.clone();
+        let Level { nested, config, .. } = by.level.clone();
         self.level.replace(by.level.clone());
         self.level.quoting = by.level.quoting.clone().or(self.level.quoting.take());
         // dbt replaces `config` even by none, but only that of the source.
-        (self.level.nested, self.level.config, self.level.unrendered_config) = (nested, config, unrendered_config);
+        (self.level.nested, self.level.config) = (nested, config);
         self.database = by.database.clone().or(self.database.take());
         self.schema = by.schema.clone().or(self.schema.take());
         self.loader = by.loader.clone().or(self.loader.take());
@@ -539,7 +539,7 @@ impl Outer {
         BuiltSource { place: table.place, source, columns: table_columns, tests }
     }
 
-    /// The merged config, and what was said of it as it was written.
+    /// The merged config, and what was said of it: rendered, as dbt compares sources with those of a state.
     fn config(&self, setup: &Setup<'_>, table: &TableEntry, fqn: &[String]) -> (Config, Map<String, Value>) {
         let package = &self.place.package;
         let mut values = setup.trees.own(package, ResourceType::Source, fqn);
@@ -553,17 +553,13 @@ impl Outer {
                 said.insert("freshness".into(), Value::Null);
             }
             Given::Set(freshness) => {
-                said.insert("freshness".into(), json!(freshness.finish()));
+                said.extend(freshness.to_json().map(|freshness| ("freshness".to_owned(), freshness)));
             }
         }
-        let field = match (inner.loaded_at_field(), outer.loaded_at_field()) {
-            (Given::Set(field), _) | (Given::Absent, Given::Set(field)) => Some(field.clone()),
-            _ => None,
-        };
-        let inherited = || outer.loaded_at_query().filter(|_| *inner.loaded_at_field() == Given::Absent);
-        let query = inner.loaded_at_query().or_else(inherited).cloned();
-        // The table's own query takes the place of the source's field.
-        let field = field.filter(|_| inner.loaded_at_query().is_none());
+        let replaces = inner.replaces_loaded_at_field();
+        let field = if replaces { inner.loaded_at_field() } else { outer.loaded_at_field() }.cloned();
+        // It goes before the field of the source, which dbt shows beside it.
+        let query = inner.loaded_at_query().or_else(|| outer.loaded_at_query().filter(|_| !replaces)).cloned();
         for (key, value) in [("loaded_at_field", field), ("loaded_at_query", query)] {
             if let Some(value) = value {
                 said.insert(key.into(), Value::String(value));
@@ -584,8 +580,7 @@ impl Outer {
         // dbt always shows these.
         let shown = json!({"loaded_at_field": null, "loaded_at_query": null, "meta": {}, "tags": []});
         let shown = shown.as_object().cloned().unwrap_or_default();
-        let said = [&shown, &said, &outer.unrendered_config, &inner.unrendered_config];
-        let unrendered = setup.trees.unrendered(package, ResourceType::Source, fqn, said);
+        let unrendered = setup.trees.unrendered(package, ResourceType::Source, fqn, [&shown, &said]);
         setup.trees.root_over(package, ResourceType::Source, fqn, &mut values);
         (Config { resource: ResourceType::Source, values }, unrendered)
     }

@@ -9,6 +9,7 @@ use super::Setup;
 use super::call::{Call, parse_call};
 use super::properties::{Place, Reader, required_name};
 use crate::diag::{Code, Diagnostic, Span, suggest};
+use crate::jinja::pyvalue;
 use crate::manifest::{
     Config, Detail, Manifest, Missing, Node as ManifestNode, RefCall, ResourceType, Rows, UniqueId, UnitTest,
     UnitTestInput, hash, merge, version_text,
@@ -336,7 +337,7 @@ impl UnitTests<'_> {
         merge::merge(&mut values, &entry.config);
         self.setup.trees.root_over(&place.package, ResourceType::UnitTest, &fqn, &mut values);
         let config = Config { resource: ResourceType::UnitTest, values };
-        let content = json!([entry.model.0, entry.versions, given, expect, entry.overrides]);
+        let checksum = hash::sha256(as_dbt_shows_it(entry, &given, &expect).as_bytes());
         UnitTest {
             unique_id: unique_id.into(),
             name: entry.name.clone(),
@@ -354,7 +355,7 @@ impl UnitTests<'_> {
             overrides: entry.overrides.clone(),
             tags: config.tags().into_iter().map(str::to_owned).collect(),
             config,
-            checksum: hash::sha256(content.to_string().as_bytes()),
+            checksum,
             schema: model.schema.clone(),
             version: model.version().cloned(),
             versions: entry.versions.clone(),
@@ -365,6 +366,43 @@ impl UnitTests<'_> {
             span: Some(place.span.clone()),
         }
     }
+}
+
+/// What dbt makes the checksum of: its own objects, as Python shows them. So a unit test is the same to both.
+fn as_dbt_shows_it(entry: &UnitTestEntry, given: &[UnitTestInput], expect: &Rows) -> String {
+    let repr = |value: &Value| pyvalue::py_repr(&pyvalue::from_json(value));
+    let optional = |text: &Option<String>| text.as_ref().map_or("None".to_owned(), |text| repr(&json!(text)));
+    let fixture = |rows: &Rows, format: &str, file: &Option<String>| {
+        let name = if format == "dict" { "Dict".to_owned() } else { format.to_uppercase() };
+        let file = optional(file);
+        format!("rows={}, format=<UnitTestFormat.{name}: '{format}'>, fixture={file})", repr(&json!(rows)))
+    };
+    let inputs = given.iter().map(|input| {
+        let rest = fixture(&input.rows, input.format, &input.fixture);
+        format!("UnitTestInputFixture(input={}, {rest}", repr(&json!(input.input)))
+    });
+    let inputs = inputs.collect::<Vec<_>>().join(", ");
+    let expect = fixture(expect, entry.expect.format.as_str(), &entry.expect.fixture);
+    let said = |value: Option<&Value>, none: &str| value.map_or(none.to_owned(), repr);
+    let overrides = match entry.overrides.is_empty() {
+        true => "None".to_owned(),
+        false => {
+            let [macros, vars, env_vars] =
+                ["macros", "vars", "env_vars"].map(|key| said(entry.overrides.get(key), "{}"));
+            format!("UnitTestOverrides(macros={macros}, vars={vars}, env_vars={env_vars})")
+        }
+    };
+    let versions = entry.versions.as_ref().map_or("None".to_owned(), |versions| {
+        let [include, exclude] = ["include", "exclude"].map(|key| said(versions.get(key), "None"));
+        format!("UnitTestNodeVersions(include={include}, exclude={exclude})")
+    });
+    let mut shown = format!("{}-{versions}-[{inputs}]-UnitTestOutputFixture({expect}-{overrides}", entry.model.0);
+    for input in given.iter().filter(|input| input.fixture.is_some()) {
+        let rows = json!(input.rows);
+        shown.push('-');
+        shown.push_str(&rows.as_str().map_or_else(|| repr(&rows), str::to_owned));
+    }
+    shown
 }
 
 fn read_file(path: &std::path::Path) -> Result<String, String> {

@@ -455,7 +455,7 @@ fn other_spelling(key: &str) -> Option<&'static str> {
     })
 }
 
-/// dbt writes the lists of properties files twice over: `[a, b, a, b]`.
+/// dbt writes the lists of properties files twice over, `[a, b, a, b]`, and so do we; older versions of it do not.
 fn same_value(now: &Value, before: &Value) -> bool {
     let twice = |once: &Value, twice: &Value| match (once, twice) {
         (Value::Array(once), Value::Array(twice)) => {
@@ -463,7 +463,13 @@ fn same_value(now: &Value, before: &Value) -> bool {
         }
         _ => false,
     };
-    now == before || twice(now, before)
+    match (now, before) {
+        (Value::Object(now), Value::Object(before)) => {
+            let same = |(key, value): (&String, &Value)| before.get(key).is_some_and(|old| same_value(value, old));
+            now.len() == before.len() && now.iter().all(same)
+        }
+        _ => now == before || twice(now, before) || twice(before, now),
+    }
 }
 
 /// Versions of the artifact differ in which empty keys they write.
