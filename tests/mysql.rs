@@ -11,9 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use headwater::adapter::session::{Label, Pool, QueryComment, Session};
-use headwater::adapter::{
-    self, Adapter, Cell, ColumnType, DbErrorKind, Drivers, Include, Relation, RelationType, SchemaName,
-};
+use headwater::adapter::{self, Adapter, Cell, ColumnType, DbErrorKind, Drivers, Relation, RelationType, SchemaName};
 use headwater::diag::log::NullLog;
 use serde_json::{Map, Value, json};
 
@@ -80,17 +78,7 @@ impl Server {
     }
 
     fn relation(&self, identifier: &str) -> Relation {
-        Relation {
-            database: None,
-            schema: Some(self.database.clone()),
-            identifier: Some(identifier.to_owned()),
-            kind: None,
-            include: Include::TWO_PARTS,
-            quote: Include::ALL,
-            quote_char: '`',
-            limit: None,
-            event_time: None,
-        }
+        Relation { kind: None, ..Relation::table(&self.database, identifier) }
     }
 
     fn schema(&self) -> SchemaName {

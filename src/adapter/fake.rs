@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use super::doctor::{Finding, Needs};
 use super::{
     Adapter, Cancel, Capabilities, Cell, Column, ColumnType, Connection, DbError, DbResult, Described, ExistingIndex,
-    Include, QueryResult, Relation, Renaming, Response, SchemaName, StatementLimit, Swap, Table, TableColumn, Upsert,
+    Include, QueryResult, Relation, RelationType, Renaming, Response, SchemaName, StatementLimit, Swap, Table,
+    TableColumn, Upsert,
 };
 
 type Give = dyn Fn(&[String]) -> DbResult<QueryResult> + Send + Sync;
@@ -30,6 +31,23 @@ struct Script {
     connections: usize,
     journal: bool,
     max_sessions: Option<usize>,
+}
+
+impl Relation {
+    /// A table of MySQL.
+    pub fn table(schema: &str, identifier: &str) -> Self {
+        Self {
+            database: None,
+            schema: Some(schema.to_owned()),
+            identifier: Some(identifier.to_owned()),
+            kind: Some(RelationType::Table),
+            include: Include::TWO_PARTS,
+            quote: Include::ALL,
+            quote_char: '`',
+            limit: None,
+            event_time: None,
+        }
+    }
 }
 
 /// An [`Adapter`] without a server, with the dialect of MySQL or DuckDB. Statements without a scripted answer succeed.

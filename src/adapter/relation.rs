@@ -152,21 +152,3 @@ impl fmt::Display for Relation {
         write!(f, " where {column} >= '{start}' and {column} < '{end}')")
     }
 }
-
-#[cfg(test)]
-impl Relation {
-    /// A table of MySQL, for tests.
-    pub(crate) fn table(schema: &str, identifier: &str) -> Self {
-        Self {
-            database: None,
-            schema: Some(schema.to_owned()),
-            identifier: Some(identifier.to_owned()),
-            kind: Some(RelationType::Table),
-            include: Include::TWO_PARTS,
-            quote: Include::ALL,
-            quote_char: '`',
-            limit: None,
-            event_time: None,
-        }
-    }
-}

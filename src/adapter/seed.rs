@@ -301,7 +301,7 @@ pub fn inserts(adapter: &dyn Adapter, relation: &Relation, table: &Table, batch_
 mod tests {
     use super::{Number, infer, inserts};
     use crate::adapter::fake::FakeAdapter;
-    use crate::adapter::{Cell, ColumnType, Include, Relation, Table};
+    use crate::adapter::{Cell, ColumnType, Relation, Table};
 
     fn kind(values: &[&str]) -> ColumnType {
         infer(&values.iter().map(|value| Some(*value)).collect::<Vec<_>>())
@@ -362,17 +362,7 @@ mod tests {
     #[test]
     fn rows_are_inserted_in_batches() {
         let table = Table::from_csv("id,name\n1,o'k\n2,\n3,x\n", b',', &[]).expect("reads");
-        let relation = Relation {
-            database: None,
-            schema: Some("shop".into()),
-            identifier: Some("t".into()),
-            kind: None,
-            include: Include::TWO_PARTS,
-            quote: Include::ALL,
-            quote_char: '`',
-            limit: None,
-            event_time: None,
-        };
+        let relation = Relation { kind: None, ..Relation::table("shop", "t") };
         let head = "insert into `shop`.`t` (`id`, `name`) values\n";
         assert_eq!(
             inserts(&FakeAdapter::mysql(), &relation, &table, 2),

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import textwrap
+import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,28 @@ class Warehouse:
             return list(cursor.fetchall())
         finally:
             connection.close()
+
+    @contextmanager
+    def reading(self, query: str) -> Iterator[set[Any]]:
+        """The different values that a client gets who asks again and again."""
+        values: set[Any] = set()
+        stop = threading.Event()
+
+        def read() -> None:
+            connection = self.connect()
+            cursor = connection.cursor()
+            while not stop.is_set():
+                cursor.execute(query)
+                values.add(cursor.fetchone()[0])
+            connection.close()
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            yield values
+        finally:
+            stop.set()
+            reader.join()
 
     def drop(self) -> None:
         """Remove every schema of this test."""

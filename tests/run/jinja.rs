@@ -85,18 +85,7 @@ fn the_adapter_answers_about_relations() {
 {{ adapter.get_columns_in_relation(ref('up')) | map(attribute='name') | join(',') }} {{ adapter.quote('a`b') }} {{ adapter.type() }} {{ adapter.literal(\"it's\") }} {{ adapter.capabilities.swap }} {{ adapter.check_schema_exists('', 'main') }}{% else %}{{ ref('up') }}{% endif %}",
     ), ("models/up.sql", "select 1 as id")])
     .script(|adapter| {
-        let mut relation = headwater::adapter::Relation {
-            database: None,
-            schema: Some("main".to_owned()),
-            identifier: Some("old".to_owned()),
-            kind: Some(headwater::adapter::RelationType::Table),
-            include: headwater::adapter::Include::TWO_PARTS,
-            quote: headwater::adapter::Include::ALL,
-            quote_char: '`',
-            limit: None,
-            event_time: None,
-        };
-        relation.database = None;
+        let relation = headwater::adapter::Relation::table("main", "old");
         adapter.relation(relation).columns_of("up", vec![Column::from_description("id", "int", '`')])
     });
     let text = compiled_in(project);

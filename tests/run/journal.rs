@@ -1,6 +1,6 @@
 //! What the journal does for a run: leftovers of dead runs, and models that are built in batches.
 
-use headwater::adapter::{Cell, ColumnType, Include, QueryResult, Relation, RelationType, Table};
+use headwater::adapter::{Cell, ColumnType, QueryResult, Relation, Table};
 use headwater::execute::BatchSettings;
 use headwater::manifest::event_time::{Window, parse_datetime};
 use headwater::plan::Verb;
@@ -8,17 +8,7 @@ use headwater::plan::Verb;
 use crate::project::Project;
 
 fn table(identifier: &str) -> Relation {
-    Relation {
-        database: None,
-        schema: Some("main".to_owned()),
-        identifier: Some(identifier.to_owned()),
-        kind: Some(RelationType::Table),
-        include: Include::TWO_PARTS,
-        quote: Include::ALL,
-        quote_char: '`',
-        limit: None,
-        event_time: None,
-    }
+    Relation::table("main", identifier)
 }
 
 /// Rows of the journal: identifier, run, and the connection that still works for it.

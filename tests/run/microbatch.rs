@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use headwater::adapter::{Column, DbErrorKind, Include, Relation, RelationType};
+use headwater::adapter::{Column, DbErrorKind, Relation};
 use headwater::execute::{BatchResults, BatchSettings, Status};
 use headwater::manifest::event_time::{Window, parse_datetime};
 use headwater::plan::Verb;
@@ -30,17 +30,7 @@ fn asked(start: &str, end: &str) -> BatchSettings {
 /// With the model's table in the catalog.
 fn built(project: Project) -> Project {
     project.script(|adapter| {
-        let relation = Relation {
-            database: None,
-            schema: Some("main".to_owned()),
-            identifier: Some("daily".to_owned()),
-            kind: Some(RelationType::Table),
-            include: Include::TWO_PARTS,
-            quote: Include::ALL,
-            quote_char: '`',
-            limit: None,
-            event_time: None,
-        };
+        let relation = Relation::table("main", "daily");
         adapter.relation(relation).columns_of("daily", vec![Column::from_description("at", "datetime", '`')])
     })
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -42,26 +41,10 @@ def test_partitions_of_new_rows_are_replaced(server: Warehouse, more: str) -> No
     project = server.project(model(more=more))
     project.run().raise_for_failures()
     partition(server)
-    counts: set[int] = set()
-    stop = threading.Event()
-
-    def read() -> None:
-        connection = server.connect()
-        cursor = connection.cursor()
-        while not stop.is_set():
-            cursor.execute(f"select count(*) from {server.schema}.sales where day >= '2024-02-01'")
-            counts.add(cursor.fetchone()[0])
-        connection.close()
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
+    with server.reading(f"select count(*) from {server.schema}.sales where day >= '2024-02-01'") as counts:
         for number in range(2, 6):
             raw(server, [(5, "2024-02-07", number)])
             project.run().raise_for_failures()
-    finally:
-        stop.set()
-        reader.join()
     assert counts <= {2, 1}
     assert sales(server) == [*JANUARY, (5, "2024-02-07", 5)]
     raw(server, [(6, "2024-01-07", 6), (7, "2024-02-08", 6)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -154,26 +153,10 @@ def test_ranges_of_new_rows_are_replaced_and_readers_see_none_empty(server: Ware
     raw(server, (1, "2024-01-05", 1), (2, "2024-01-20", 1), (3, "2024-02-05", 1), (4, None, 1))
     project = server.project(sales("incremental_strategy='insert_overwrite'" + more, BY_MONTH))
     project.run().raise_for_failures()
-    counts: set[int] = set()
-    stop = threading.Event()
-
-    def read() -> None:
-        connection = server.connect()
-        cursor = connection.cursor()
-        while not stop.is_set():
-            cursor.execute(f"select count(*) from {server.schema}.sales where day >= '2024-02-01'")
-            counts.add(cursor.fetchone()[0])
-        connection.close()
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
+    with server.reading(f"select count(*) from {server.schema}.sales where day >= '2024-02-01'") as counts:
         for number in range(2, 5):
             raw(server, (5, "2024-02-07", number))
             project.run().raise_for_failures()
-    finally:
-        stop.set()
-        reader.join()
     assert counts == {1}
     raw(server, (6, "2024-01-07", 6), (7, "2024-05-08", 6), (8, None, 6))
     project.run().raise_for_failures()
